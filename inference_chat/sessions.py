@@ -1,0 +1,307 @@
+"""Conversations, kept in the database as trees of messages; see `messages.py` for their shape.
+
+Every method is one transaction: when it returns, what it did is on disk. All of them raise
+`StorageFailed` when the database cannot do its work, and nothing has changed then.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, or_, select, update
+
+from .database import Database, clean, open_database
+from .errors import Conflict, InvalidRequest, MessageNotFound, SessionNotFound
+from .messages import (
+    ChatMessage,
+    Feedback,
+    Session,
+    content_columns,
+    messages,
+    sessions,
+    title_of,
+    to_message,
+    to_row,
+)
+from .schema import JSON, Content, Receipt, Timing, Usage, explain, new_id, now
+from .transcripts import Transcript, from_json, renamed, to_json, to_markdown
+
+__all__ = ["ChatMessage", "Session", "Sessions"]
+
+EDITABLE = frozenset({"title", "model", "system_prompt", "settings"})
+MAX_QUERY_CHARS = 1000  # SQLite refuses a LIKE pattern of 50,000 bytes
+
+
+class Sessions:
+    """All conversations; safe to use from any thread."""
+
+    def __init__(self, database: str | Database) -> None:
+        """Open a database by URL, or use one that is open; then `close()` leaves it open."""
+        self._owned = isinstance(database, str)
+        self._database = open_database(database) if isinstance(database, str) else database
+        self.notices = self._database.notices
+
+    def close(self) -> None:
+        """Close the database if it was opened here."""
+        if self._owned:
+            self._database.close()
+
+    # --- conversations ---------------------------------------------------------------------------
+
+    def create(
+        self,
+        owner: str,
+        *,
+        model: str | None = None,
+        system_prompt: str = "",
+        title: str = "",
+        settings: JSON | None = None,
+    ) -> Session:
+        """Start an empty conversation."""
+        moment = now()
+        session = Session(
+            id=new_id(),
+            owner=clean(owner),
+            title=clean(title),
+            model=model,
+            system_prompt=clean(system_prompt),
+            settings=clean(settings or {}),
+            created_at=moment,
+            updated_at=moment,
+        )
+        with self._database.write() as connection:
+            connection.execute(insert(sessions).values(session.model_dump()))
+        return session
+
+    def get(self, session_id: str, owner: str, *, deleted: bool = False) -> Session:
+        """The conversation; raises `SessionNotFound`, also when it is another's.
+
+        A deleted one is found only where `deleted` is set.
+        """
+        with self._database.read() as connection:
+            session = _session(connection, session_id)
+        if session.owner != owner or (session.deleted_at and not deleted):
+            raise _no_session()
+        return session
+
+    def list(
+        self, owner: str, *, query: str = "", limit: int = 50, before: datetime | None = None
+    ) -> list[Session]:
+        """Conversations, the newest used first; `query` searches titles and messages in any case."""
+        wanted = select(sessions).where(sessions.c.owner == owner, sessions.c.deleted_at.is_(None))
+        if before is not None:
+            wanted = wanted.where(sessions.c.updated_at < before)
+        if words := clean(query).strip()[:MAX_QUERY_CHARS]:
+            wanted = wanted.where(_mentions(words))
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(sessions.c.updated_at.desc()).limit(limit))
+            return [Session(**row) for row in rows.mappings()]
+
+    def update(self, session_id: str, **fields: Any) -> Session:
+        """Change title, model, system prompt or settings; raises `InvalidRequest` for other fields."""
+        if unknown := fields.keys() - EDITABLE:
+            raise InvalidRequest(f"{sorted(unknown)[0]}: only {', '.join(sorted(EDITABLE))} can be changed")
+        with self._database.write() as connection:
+            session = _session(connection, session_id, lock=True)
+            try:
+                changed = Session.model_validate(session.model_dump() | clean(fields))
+            except ValidationError as error:
+                raise InvalidRequest(explain(error)) from None
+            return _touch(connection, session_id, **{name: getattr(changed, name) for name in fields})
+
+    def delete(self, session_id: str) -> Session:
+        """Hide a conversation; `restore` brings it back until `purge`."""
+        return self._set(session_id, deleted_at=now())
+
+    def restore(self, session_id: str) -> Session:
+        """Undo `delete`."""
+        return self._set(session_id, deleted_at=None)
+
+    def purge(self, older_than: timedelta) -> int:
+        """Remove for good what was deleted longer ago than that; how many conversations went."""
+        with self._database.write() as connection:
+            return connection.execute(delete(sessions).where(sessions.c.deleted_at < now() - older_than)).rowcount
+
+    def clear(self, session_id: str) -> Session:
+        """Remove all messages of a conversation for good; the conversation itself stays."""
+        with self._database.write() as connection:
+            _session(connection, session_id, lock=True)
+            connection.execute(delete(messages).where(messages.c.session_id == session_id))
+            return _touch(connection, session_id, head_id=None)
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def add_turn(
+        self, session_id: str, content: Content, *, parent_id: str | None, model: str | None
+    ) -> tuple[ChatMessage, ChatMessage]:
+        """Add what a person said below `parent_id` (None: as a first message), and an empty reply.
+
+        The head moves to the reply, which has status `writing`. Raises `SessionNotFound`,
+        `MessageNotFound`.
+        """
+        with self._database.write() as connection:
+            session = _session(connection, session_id, lock=True, deleted=False)
+            if parent_id is not None:
+                _message(connection, parent_id, session_id)
+            said = ChatMessage(
+                id=new_id(),
+                session_id=session_id,
+                parent_id=parent_id,
+                role="user",
+                content=content,
+                created_at=now(),
+            )
+            reply = _empty_reply(session_id, said.id, model)
+            connection.execute(insert(messages), [to_row(said), to_row(reply)])
+            _touch(connection, session_id, head_id=reply.id, title=session.title or clean(title_of(content)))
+            return _with_siblings(connection, said.id), _with_siblings(connection, reply.id)
+
+    def add_reply(self, session_id: str, *, parent_id: str, model: str | None) -> ChatMessage:
+        """Add another empty reply to `parent_id`; the head moves to it."""
+        with self._database.write() as connection:
+            _session(connection, session_id, lock=True, deleted=False)
+            _message(connection, parent_id, session_id)
+            reply = _empty_reply(session_id, parent_id, model)
+            connection.execute(insert(messages).values(to_row(reply)))
+            _touch(connection, session_id, head_id=reply.id)
+            return _with_siblings(connection, reply.id)
+
+    def reopen(self, message_id: str) -> ChatMessage:
+        """Set a reply back to `writing`, so that it can grow; raises `Conflict` if it is being written."""
+        with self._database.write() as connection:
+            row = _message(connection, message_id, lock=True)
+            if row["status"] == "writing":
+                raise Conflict("This answer is being written already; wait for it or stop it.")
+            return _set_message(connection, message_id, status="writing", error=None)
+
+    def write(self, message_id: str, text: str, *, usage: Usage | None = None) -> None:
+        """Keep what there is of a reply; one that has been finished meanwhile stays as it is."""
+        values: dict[str, Any] = {"text": clean(text), "parts": None}
+        if usage:
+            values["usage"] = usage.model_dump()
+        with self._database.write() as connection:
+            if _message(connection, message_id, lock=True)["status"] == "writing":
+                connection.execute(update(messages).where(messages.c.id == message_id).values(values))
+
+    def finish(
+        self,
+        message_id: str,
+        *,
+        status: Literal["complete", "interrupted", "cancelled", "failed"],
+        text: str,
+        finish_reason: str | None = None,
+        usage: Usage | None = None,
+        timing: Timing | None = None,
+        receipt: Receipt | JSON | None = None,
+        notes: Iterable[str] = (),
+        error: JSON | None = None,
+        model: str | None = None,
+    ) -> ChatMessage:
+        """End a reply with all there is to know about it; raises `MessageNotFound` if it was cleared."""
+        known = receipt.model_dump(mode="json") if isinstance(receipt, Receipt) else receipt
+        values = content_columns(text) | {
+            "status": status,
+            "finish_reason": finish_reason,
+            "usage": usage and usage.model_dump(),
+            "timing": timing and timing.model_dump(),
+            "receipt": clean(known),
+            "notes": clean(list(notes)),
+            "error": clean(error),
+        }
+        if model is not None:
+            values["model"] = model
+        with self._database.write() as connection:
+            message = _set_message(connection, message_id, **values)
+            _touch(connection, message.session_id)
+            return message
+
+    def feedback(self, message_id: str, value: Feedback | None) -> ChatMessage:
+        """Keep whether a person liked a reply; None takes it back."""
+        if value not in ("like", "dislike", None):
+            raise InvalidRequest("feedback: `like`, `dislike` or null")
+        with self._database.write() as connection:
+            return _set_message(connection, message_id, feedback=value)
+
+    def select(self, session_id: str, message_id: str) -> Session:
+        """Show the branch that goes through a message: the newest end below it becomes the head."""
+        with self._database.write() as connection:
+            _session(connection, session_id, lock=True, deleted=False)
+            _message(connection, message_id, session_id)
+            below, newest = {message_id}, message_id
+            for row in connection.execute(_skeleton(session_id)):
+                if row.parent_id in below:
+                    below.add(row.id)
+                    newest = row.id
+            connection.execute(update(sessions).where(sessions.c.id == session_id).values(head_id=newest))
+            return _session(connection, session_id)
+
+    def mark_interrupted(self) -> int:
+        """Call at the start: replies that a killed process left half written; how many there were."""
+        with self._database.write() as connection:
+            return connection.execute(
+                update(messages).where(messages.c.status == "writing").values(status="interrupted")
+            ).rowcount
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def message(self, session_id: str, message_id: str) -> ChatMessage:
+        """One message of a conversation; raises `MessageNotFound`."""
+        with self._database.read() as connection:
+            _message(connection, message_id, session_id)
+            return _with_siblings(connection, message_id)
+
+    def path(self, session_id: str, leaf_id: str | None = None) -> list[ChatMessage]:
+        """The messages from the first one to `leaf_id`, or to the head, each with its siblings."""
+        with self._database.read() as connection:
+            leaf = leaf_id or _session(connection, session_id).head_id
+            if leaf is None:
+                return []
+            _message(connection, leaf, session_id)
+            families: dict[str | None, list[str]] = {}
+            for row in connection.execute(_skeleton(session_id)):
+                families.setdefault(row.parent_id, []).append(row.id)
+            rows = connection.execute(_ancestors(leaf)).mappings()
+            return [to_message(row, tuple(families[row["parent_id"]])) for row in rows]
+
+    def history(
+        self, session_id: str, *, limit: int = 50, before: str | None = None
+    ) -> tuple[list[ChatMessage], bool]:
+        """The last messages of the path, or the last before a message; and whether older ones are left."""
+        path = self.path(session_id)
+        if before is not None:
+            ids = [message.id for message in path]
+            if before not in ids:
+                raise _no_message()
+            path = path[: ids.index(before)]
+        start = max(0, len(path) - limit)
+        return path[start:], start > 0
+
+    def export(self, session_id: str) -> JSON:
+        """The whole tree as JSON, which `load` reads."""
+        with self._database.read() as connection:
+            session = _session(connection, session_id)
+            rows = connection.execute(_of_session(session_id)).mappings()
+            return to_json(session, [to_message(row) for row in rows])
+
+    def markdown(self, session_id: str) -> str:
+        """What people see of the conversation, as a readable document."""
+        with self._database.read() as connection:
+            session = _session(connection, session_id)
+        return to_markdown(session, self.path(session_id))
+
+    def load(self, owner: str, data: JSON) -> Session:
+        """Add a conversation from exported JSON, under new ids; raises `InvalidRequest` with the place."""
+        transcript: Transcript = from_json(data)
+        session, tree = renamed(transcript, clean(owner))
+        with self._database.write() as connection:
+            connection.execute(insert(sessions).values(clean_values(session)))
+            if tree:
+                connection.execute(insert(messages), [to_row(message) for message in tree])
+            return _session(connection, session.id)
+
+    def _set(self, session_id: str, **values: Any) -> Session:
+        with self._database.write() as connection:
+            _session(connection, session_id, lock=True)
+            connection.execute(update(sessions).where(sessions.c.id == session_id).values(values))
+            return _session(connection, session_id)

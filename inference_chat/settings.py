@@ -1,0 +1,151 @@
+"""Everything an operator can set, and the only reader of the environment and of `.env`."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .errors import SettingsError
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Settings(BaseSettings):
+    """One frozen object, made once at the start by `Settings.load()`.
+
+    Each field is set by the variable of its name in capitals, or by one of its aliases.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    port: int = Field(
+        7860,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("GRADIO_SERVER_PORT", "INFERENCE_SERVICE_PORT"),
+        description="Port everything listens on.",
+    )
+    host: str = Field(
+        "127.0.0.1",
+        validation_alias=AliasChoices("GRADIO_SERVER_NAME", "INFERENCE_SERVICE_HOST"),
+        description="Address to listen on; 0.0.0.0 for every interface.",
+    )
+    database_url: str = Field(
+        "sqlite:./data/inference.db",
+        pattern=r"^(sqlite|postgresql)(\+\w+)?:",
+        description="Conversations and run records: `sqlite:PATH` or `postgresql://…`.",
+    )
+    registry_path: Path = Field(Path("./data/registry.json"), description="The registry of models (TinyDB).")
+    model_cards_dir: Path = Field(
+        Path(__file__).parent.parent / "model_cards",
+        description="Folder whose sub-folders (models and cards) are registered at the start.",
+    )
+    model_cache_dir: Path | None = Field(
+        None, description="Where hub models are kept; unset: Hugging Face's own cache."
+    )
+    max_loaded_models: int = Field(5, ge=1, description="Models in memory at once; idle ones leave first.")
+    memory_limit_mb: int = Field(8192, ge=64, description="Memory for all loaded models, in MiB.")
+    model_timeout_seconds: float = Field(
+        300, gt=0, description="A model unused for so long is unloaded, in seconds."
+    )
+    cache_max_size: int = Field(1000, ge=0, description="Finished results kept; 0 turns the cache off.")
+    cache_ttl_hours: float = Field(24, gt=0, description="Age at which a kept result is forgotten, in hours.")
+    cache_cleanup_interval: float = Field(
+        3600, gt=0, description="Seconds between two removals of forgotten results."
+    )
+    max_concurrent_inference: int = Field(10, ge=1, description="Requests that run at the same time.")
+    max_queued_inference: int = Field(
+        256, ge=0, description="Requests that may wait; one more is refused as overloaded."
+    )
+    inference_timeout_ms: int = Field(
+        30_000,
+        ge=1,
+        description="Longest silence of a running model before its request is ended, in milliseconds.",
+    )
+    max_prompt_chars: int = Field(
+        500_000, ge=1, description="Longest text of one request, in characters; more is too large."
+    )
+    rate_limit: str = Field(
+        "120/minute",
+        pattern=r"^\s*\d+\s*(/|per)\s*(\d+\s*)?(second|minute|hour|day)s?\s*$|^off$",
+        description="Requests per key, else per client address, as `120/minute`; `off` for none.",
+    )
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Comma-separated keys; when set, every door asks for one."
+    )
+    history: Literal["auto", "shared", "private"] = Field(
+        "auto",
+        description="`shared`: one list of conversations; `private`: one per browser or address. "
+        "`auto` shares on a loopback address and is private elsewhere.",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where models run.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Number format of loaded weights."
+    )
+    quantization: Literal["auto", "none"] = Field("auto", description="Reserved: weights are loaded as they are.")
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of a model; unset: one less than there are cores."
+    )
+    allow_url_media: bool = Field(False, description="Fetch media from http(s) URLs in requests.")
+    allow_registration: bool = Field(True, description="Models may be registered and removed at run time.")
+    log_level: Literal["critical", "error", "warning", "info", "debug", "trace"] = Field(
+        "info", validation_alias=AliasChoices("LOG_LEVEL", "RUST_LOG"), description="How much is logged."
+    )
+    space_id: str | None = Field(None, description="Set by Hugging Face Spaces.")
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
+
+    @field_validator("log_level", "device", "dtype", "quantization", "history", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises `SettingsError` with one line for each value that cannot be used: the variable, the
+        value and what is allowed.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError("\n".join(_line(cls, item) for item in error.errors())) from None
+
+    @property
+    def private_history(self) -> bool:
+        """Whether each browser sees only its own conversations."""
+        if self.history == "auto":
+            return self.space_id is not None or self.host not in LOOPBACK
+        return self.history == "private"
+
+    @property
+    def cpu_threads(self) -> int:
+        """Threads for torch; one core is left to the server, as a contended one slows all."""
+        return self.threads or max(1, (os.cpu_count() or 2) - 1)
+
+
+def variables(name: str) -> tuple[str, ...]:
+    """The environment variables that set field `name`, the strongest first."""
+    alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(str(choice) for choice in alias.choices)
+    return (name.upper(),)
+
+
+def _line(cls: type[Settings], item: object) -> str:
+    """One sentence for one of pydantic's findings."""
+    assert isinstance(item, dict)
+    where = str(item["loc"][0])
+    field = next(n for n in cls.model_fields if where.upper() in (n.upper(), *variables(n)))
+    names = variables(field)
+    given = next((name for name in names if name in os.environ), names[0])
+    shown = "its value" if field == "api_keys" else f"the value {item['input']!r}"
+    return f"{given}: {shown} cannot be used: {item['msg']}. ({cls.model_fields[field].description})"
