@@ -8,7 +8,7 @@ first message to the head is what people see.
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from sqlalchemy import JSON as JSONColumn
 from sqlalchemy import Column, ForeignKey, Index, Integer, RowMapping, String, Table, Text
 
@@ -27,7 +27,7 @@ class Session(Frozen):
     title: str = ""
     model: str | None = None
     system_prompt: str = ""
-    settings: JSON = {}
+    settings: JSON = Field(default_factory=dict)
     head_id: str | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime

@@ -9,15 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, RowMapping, Select, delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 
 from .database import Database, clean, open_database
-from .errors import Conflict, InvalidRequest, MessageNotFound, SessionNotFound
+from .errors import Conflict, InvalidRequest
 from .messages import (
     ChatMessage,
     Feedback,
     Session,
-    content_columns,
     messages,
     sessions,
     title_of,
@@ -25,11 +24,29 @@ from .messages import (
     to_row,
 )
 from .schema import JSON, Content, Receipt, Timing, Usage, explain, new_id, now
-from .transcripts import Transcript, from_json, renamed, to_json, to_markdown
+from .transcripts import from_json, to_json, to_markdown
+from .tree import (
+    add_message,
+    ancestors,
+    change_message,
+    change_session,
+    empty_reply,
+    families,
+    find_message,
+    find_session,
+    mentioning,
+    newest_below,
+    no_message,
+    no_session,
+    touch,
+    whole_tree,
+    with_siblings,
+)
 
 __all__ = ["ChatMessage", "Session", "Sessions"]
 
 EDITABLE = frozenset({"title", "model", "system_prompt", "settings"})
+Messages = list[ChatMessage]
 MAX_QUERY_CHARS = 1000  # SQLite refuses a LIKE pattern of 50,000 bytes
 
 
@@ -80,9 +97,9 @@ class Sessions:
         A deleted one is found only where `deleted` is set.
         """
         with self._database.read() as connection:
-            session = _session(connection, session_id)
+            session = find_session(connection, session_id)
         if session.owner != owner or (session.deleted_at and not deleted):
-            raise _no_session()
+            raise no_session()
         return session
 
     def list(
@@ -93,7 +110,7 @@ class Sessions:
         if before is not None:
             wanted = wanted.where(sessions.c.updated_at < before)
         if words := clean(query).strip()[:MAX_QUERY_CHARS]:
-            wanted = wanted.where(_mentions(words))
+            wanted = wanted.where(mentioning(words))
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(sessions.c.updated_at.desc()).limit(limit))
             return [Session(**row) for row in rows.mappings()]
@@ -103,12 +120,12 @@ class Sessions:
         if unknown := fields.keys() - EDITABLE:
             raise InvalidRequest(f"{sorted(unknown)[0]}: only {', '.join(sorted(EDITABLE))} can be changed")
         with self._database.write() as connection:
-            session = _session(connection, session_id, lock=True)
+            session = find_session(connection, session_id, lock=True)
             try:
                 changed = Session.model_validate(session.model_dump() | clean(fields))
             except ValidationError as error:
                 raise InvalidRequest(explain(error)) from None
-            return _touch(connection, session_id, **{name: getattr(changed, name) for name in fields})
+            return touch(connection, session_id, **{name: getattr(changed, name) for name in fields})
 
     def delete(self, session_id: str) -> Session:
         """Hide a conversation; `restore` brings it back until `purge`."""
@@ -121,14 +138,16 @@ class Sessions:
     def purge(self, older_than: timedelta) -> int:
         """Remove for good what was deleted longer ago than that; how many conversations went."""
         with self._database.write() as connection:
-            return connection.execute(delete(sessions).where(sessions.c.deleted_at < now() - older_than)).rowcount
+            return connection.execute(
+                delete(sessions).where(sessions.c.deleted_at < now() - older_than)
+            ).rowcount
 
     def clear(self, session_id: str) -> Session:
         """Remove all messages of a conversation for good; the conversation itself stays."""
         with self._database.write() as connection:
-            _session(connection, session_id, lock=True)
+            find_session(connection, session_id, lock=True)
             connection.execute(delete(messages).where(messages.c.session_id == session_id))
-            return _touch(connection, session_id, head_id=None)
+            return touch(connection, session_id, head_id=None)
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -141,9 +160,9 @@ class Sessions:
         `MessageNotFound`.
         """
         with self._database.write() as connection:
-            session = _session(connection, session_id, lock=True, deleted=False)
+            session = find_session(connection, session_id, lock=True, deleted=False)
             if parent_id is not None:
-                _message(connection, parent_id, session_id)
+                find_message(connection, parent_id, session_id)
             said = ChatMessage(
                 id=new_id(),
                 session_id=session_id,
@@ -152,28 +171,27 @@ class Sessions:
                 content=content,
                 created_at=now(),
             )
-            reply = _empty_reply(session_id, said.id, model)
-            connection.execute(insert(messages), [to_row(said), to_row(reply)])
-            _touch(connection, session_id, head_id=reply.id, title=session.title or clean(title_of(content)))
-            return _with_siblings(connection, said.id), _with_siblings(connection, reply.id)
+            said = add_message(connection, said)
+            reply = add_message(connection, empty_reply(session_id, said.id, model))
+            touch(connection, session_id, head_id=reply.id, title=session.title or clean(title_of(content)))
+            return said, reply
 
     def add_reply(self, session_id: str, *, parent_id: str, model: str | None) -> ChatMessage:
         """Add another empty reply to `parent_id`; the head moves to it."""
         with self._database.write() as connection:
-            _session(connection, session_id, lock=True, deleted=False)
-            _message(connection, parent_id, session_id)
-            reply = _empty_reply(session_id, parent_id, model)
-            connection.execute(insert(messages).values(to_row(reply)))
-            _touch(connection, session_id, head_id=reply.id)
-            return _with_siblings(connection, reply.id)
+            find_session(connection, session_id, lock=True, deleted=False)
+            find_message(connection, parent_id, session_id)
+            reply = add_message(connection, empty_reply(session_id, parent_id, model))
+            touch(connection, session_id, head_id=reply.id)
+            return reply
 
     def reopen(self, message_id: str) -> ChatMessage:
         """Set a reply back to `writing`, so that it can grow; raises `Conflict` if it is being written."""
         with self._database.write() as connection:
-            row = _message(connection, message_id, lock=True)
+            row = find_message(connection, message_id, lock=True)
             if row["status"] == "writing":
                 raise Conflict("This answer is being written already; wait for it or stop it.")
-            return _set_message(connection, message_id, status="writing", error=None)
+            return change_message(connection, message_id, status="writing", error=None)
 
     def write(self, message_id: str, text: str, *, usage: Usage | None = None) -> None:
         """Keep what there is of a reply; one that has been finished meanwhile stays as it is."""
@@ -181,7 +199,7 @@ class Sessions:
         if usage:
             values["usage"] = usage.model_dump()
         with self._database.write() as connection:
-            if _message(connection, message_id, lock=True)["status"] == "writing":
+            if find_message(connection, message_id, lock=True)["status"] == "writing":
                 connection.execute(update(messages).where(messages.c.id == message_id).values(values))
 
     def finish(
@@ -200,7 +218,9 @@ class Sessions:
     ) -> ChatMessage:
         """End a reply with all there is to know about it; raises `MessageNotFound` if it was cleared."""
         known = receipt.model_dump(mode="json") if isinstance(receipt, Receipt) else receipt
-        values = content_columns(text) | {
+        values = {
+            "text": clean(text),
+            "parts": None,
             "status": status,
             "finish_reason": finish_reason,
             "usage": usage and usage.model_dump(),
@@ -212,8 +232,8 @@ class Sessions:
         if model is not None:
             values["model"] = model
         with self._database.write() as connection:
-            message = _set_message(connection, message_id, **values)
-            _touch(connection, message.session_id)
+            message = change_message(connection, message_id, **values)
+            touch(connection, message.session_id)
             return message
 
     def feedback(self, message_id: str, value: Feedback | None) -> ChatMessage:
@@ -221,20 +241,15 @@ class Sessions:
         if value not in ("like", "dislike", None):
             raise InvalidRequest("feedback: `like`, `dislike` or null")
         with self._database.write() as connection:
-            return _set_message(connection, message_id, feedback=value)
+            return change_message(connection, message_id, feedback=value)
 
     def select(self, session_id: str, message_id: str) -> Session:
         """Show the branch that goes through a message: the newest end below it becomes the head."""
         with self._database.write() as connection:
-            _session(connection, session_id, lock=True, deleted=False)
-            _message(connection, message_id, session_id)
-            below, newest = {message_id}, message_id
-            for row in connection.execute(_skeleton(session_id)):
-                if row.parent_id in below:
-                    below.add(row.id)
-                    newest = row.id
-            connection.execute(update(sessions).where(sessions.c.id == session_id).values(head_id=newest))
-            return _session(connection, session_id)
+            find_session(connection, session_id, lock=True, deleted=False)
+            find_message(connection, message_id, session_id)
+            newest = newest_below(connection, session_id, message_id)
+            return change_session(connection, session_id, head_id=newest)
 
     def mark_interrupted(self) -> int:
         """Call at the start: replies that a killed process left half written; how many there were."""
@@ -248,31 +263,29 @@ class Sessions:
     def message(self, session_id: str, message_id: str) -> ChatMessage:
         """One message of a conversation; raises `MessageNotFound`."""
         with self._database.read() as connection:
-            _message(connection, message_id, session_id)
-            return _with_siblings(connection, message_id)
+            find_message(connection, message_id, session_id)
+            return with_siblings(connection, message_id)
 
-    def path(self, session_id: str, leaf_id: str | None = None) -> list[ChatMessage]:
+    def path(self, session_id: str, leaf_id: str | None = None) -> Messages:
         """The messages from the first one to `leaf_id`, or to the head, each with its siblings."""
         with self._database.read() as connection:
-            leaf = leaf_id or _session(connection, session_id).head_id
+            leaf = leaf_id or find_session(connection, session_id).head_id
             if leaf is None:
                 return []
-            _message(connection, leaf, session_id)
-            families: dict[str | None, list[str]] = {}
-            for row in connection.execute(_skeleton(session_id)):
-                families.setdefault(row.parent_id, []).append(row.id)
-            rows = connection.execute(_ancestors(leaf)).mappings()
-            return [to_message(row, tuple(families[row["parent_id"]])) for row in rows]
+            find_message(connection, leaf, session_id)
+            family = families(connection, session_id)
+            rows = connection.execute(ancestors(leaf)).mappings()
+            return [to_message(row, family[row["parent_id"]]) for row in rows]
 
     def history(
         self, session_id: str, *, limit: int = 50, before: str | None = None
-    ) -> tuple[list[ChatMessage], bool]:
+    ) -> tuple[Messages, bool]:
         """The last messages of the path, or the last before a message; and whether older ones are left."""
         path = self.path(session_id)
         if before is not None:
             ids = [message.id for message in path]
             if before not in ids:
-                raise _no_message()
+                raise no_message()
             path = path[: ids.index(before)]
         start = max(0, len(path) - limit)
         return path[start:], start > 0
@@ -280,28 +293,25 @@ class Sessions:
     def export(self, session_id: str) -> JSON:
         """The whole tree as JSON, which `load` reads."""
         with self._database.read() as connection:
-            session = _session(connection, session_id)
-            rows = connection.execute(_of_session(session_id)).mappings()
+            session = find_session(connection, session_id)
+            rows = connection.execute(whole_tree(session_id)).mappings()
             return to_json(session, [to_message(row) for row in rows])
 
     def markdown(self, session_id: str) -> str:
         """What people see of the conversation, as a readable document."""
         with self._database.read() as connection:
-            session = _session(connection, session_id)
+            session = find_session(connection, session_id)
         return to_markdown(session, self.path(session_id))
 
     def load(self, owner: str, data: JSON) -> Session:
         """Add a conversation from exported JSON, under new ids; raises `InvalidRequest` with the place."""
-        transcript: Transcript = from_json(data)
-        session, tree = renamed(transcript, clean(owner))
+        session, tree = from_json(data, clean(owner))
         with self._database.write() as connection:
-            connection.execute(insert(sessions).values(clean_values(session)))
+            connection.execute(insert(sessions).values(session.model_dump()))
             if tree:
                 connection.execute(insert(messages), [to_row(message) for message in tree])
-            return _session(connection, session.id)
+        return session
 
     def _set(self, session_id: str, **values: Any) -> Session:
         with self._database.write() as connection:
-            _session(connection, session_id, lock=True)
-            connection.execute(update(sessions).where(sessions.c.id == session_id).values(values))
-            return _session(connection, session_id)
+            return change_session(connection, session_id, **values)
