@@ -1,5 +1,6 @@
 """Replacing a file as a whole, and keeping a damaged one aside."""
 
+import errno
 import os
 import shutil
 from datetime import UTC, datetime
@@ -62,3 +63,14 @@ def set_aside(path: Path, *suffixes: str) -> Path:
         if part.exists():
             part.rename(kept.with_name(kept.name + suffix))
     return kept
+
+
+def explain_failure(error: OSError, what: str) -> str:
+    """What an operating system's refusal means for `what`, and what helps; names no path."""
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return f"The disk is full, so the {what} is as it was before. Free some space, then try again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            f"The {what} cannot be used: allow reading and writing its file and its folder, then try again."
+        )
+    return f"The {what} could not be read or written and is as it was before; check the disk, then try again."

@@ -60,7 +60,7 @@ def from_json(data: JSON, owner: str) -> tuple[Session, list[ChatMessage]]:
 
     All ids are new; a reply that was still being written is marked interrupted.
     """
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    if data.get("format") != FORMAT:
         raise InvalidRequest(f"format: this is no exported conversation; it must say {FORMAT!r}")
     try:
         transcript = Transcript.model_validate(clean(data))
