@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, Literal, Self
 
 from packaging.version import InvalidVersion, Version
@@ -11,7 +12,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from .cards import HUB_ID_PATTERN, NAME_PATTERN, VERSION_PATTERN
 from .errors import InvalidRequest, ModelNotFound, VersionNotFound
 from .schema import JSON, Frozen, now
-from .search import Entry, entry, rank
+from .search import Entry, Index, entry
 
 SORTS = (
     "name",
@@ -121,22 +122,26 @@ class View:
     ) -> list[ModelRecord]:
         """Models that fit the words of `query`, best first."""
         found = [
-            record
-            for record in self.records
+            position
+            for position, record in enumerate(self.records)
             if (task is None or task in record.tasks)
             and (
                 max_memory_bytes is None or (record.memory_used or record.memory_estimate) <= max_memory_bytes
             )
         ]
-        best = rank(query, [_entry(record) for record in found])
-        return [found[position] for position in best[:limit]]
+        best = self._index.rank(query, found) if query.strip() else found
+        return [self.records[position] for position in best[:limit]]
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index([_entry(record) for record in self.records])
 
 
 def _sorted(records: list[ModelRecord], sort: str) -> list[ModelRecord]:
     field = sort.removeprefix("-")
     if field not in SORTS:
         raise InvalidRequest(f"sort: one of {', '.join(SORTS)}; with `-` before it, downwards")
-    key: Callable[[ModelRecord], Any] = _age if field == "version" else lambda record: getattr(record, field)
+    key: Callable[[ModelRecord], Any] = _age if field == "version" else attrgetter(field)
     if field == "name":
         return records[::-1] if sort.startswith("-") else records
     return sorted(records, key=key, reverse=sort.startswith("-"))

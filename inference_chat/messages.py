@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import JSON as JSONColumn
-from sqlalchemy import Column, ForeignKey, Index, Integer, RowMapping, String, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Integer, RowMapping, String, Table, Text, types
 
 from .database import UtcTime, clean, metadata
 from .schema import JSON, Content, Frozen, Message, Part, Role, Timing, Usage
@@ -68,7 +67,7 @@ sessions = Table(
     Column("title", Text, nullable=False),
     Column("model", Text),
     Column("system_prompt", Text, nullable=False),
-    Column("settings", JSONColumn, nullable=False),
+    Column("settings", types.JSON, nullable=False),
     Column("head_id", String(32)),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
@@ -86,15 +85,15 @@ messages = Table(
     Column("parent_id", ForeignKey("messages.id", ondelete="CASCADE"), index=True),
     Column("role", String(16), nullable=False),
     Column("text", Text, nullable=False),
-    Column("parts", JSONColumn(none_as_null=True)),
+    Column("parts", types.JSON(none_as_null=True)),
     Column("model", Text),
     Column("status", String(16), nullable=False),
     Column("finish_reason", Text),
-    Column("usage", JSONColumn(none_as_null=True)),
-    Column("timing", JSONColumn(none_as_null=True)),
-    Column("receipt", JSONColumn(none_as_null=True)),
-    Column("notes", JSONColumn, nullable=False),
-    Column("error", JSONColumn(none_as_null=True)),
+    Column("usage", types.JSON(none_as_null=True)),
+    Column("timing", types.JSON(none_as_null=True)),
+    Column("receipt", types.JSON(none_as_null=True)),
+    Column("notes", types.JSON, nullable=False),
+    Column("error", types.JSON(none_as_null=True)),
     Column("feedback", String(16)),
     Column("created_at", UtcTime, nullable=False),
     Index("messages_by_session", "session_id", "number"),

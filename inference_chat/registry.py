@@ -199,12 +199,13 @@ class Registry:
         """One change of the file: all of it, or nothing when the block or the disk fails."""
         with self._guard, self._locked():
             self._refresh()
-            pending = MemoryStorage()
-            pending.memory = dict(self._data)
-            yield Tables(storage=lambda: pending), self._view
+            tables = Tables(storage=MemoryStorage)
+            tables.storage.write(dict(self._data))
+            yield tables, self._view
+            data = tables.storage.read() or {}
             with _translated():
-                self._storage(self._path).write(pending.memory)
-            self._show(pending.memory, self._stamp_now())
+                self._storage(self._path).write(data)
+            self._show(data, self._stamp_now())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,9 +1,10 @@
 """Finding models by words: best first, every word must fit somewhere, typing errors are forgiven."""
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from rapidfuzz import fuzz, process
 
 # What a word is worth where it is found, from its best place to its worst.
 EXACT_NAME: Final = 100
@@ -15,10 +16,10 @@ DESCRIPTION: Final = 3
 # Below this likeness, in percent, another word is meant and not the same one mistyped.
 LIKENESS: Final = 75
 SHORTEST_TYPO: Final = 4
+BREAKS: Final = str.maketrans(dict.fromkeys("-_./,;:()!?\"'", " "))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What can be found of one model, in lower case, prepared once."""
 
     name: str
@@ -32,42 +33,49 @@ def entry(name: str, labels: Iterable[str], description: str) -> Entry:
     return Entry(name, marks, "\n".join((name, *marks, description.lower())))
 
 
-def rank(query: str, entries: list[Entry]) -> list[int]:
-    """Positions of the entries that fit, best first; equals keep their order."""
-    scores = dict.fromkeys(range(len(entries)), 0.0)
-    for word in query.lower().split():
-        scores = _narrow(scores, entries, word) or _narrow_mistyped(scores, entries, word)
-    return sorted(scores, key=lambda position: -scores[position])
+class Index:
+    """Models by position, prepared for any number of searches."""
 
+    def __init__(self, entries: list[Entry]) -> None:
+        self._entries = entries
 
-def _narrow(scores: dict[int, float], entries: list[Entry], word: str) -> dict[int, float]:
-    """What is left of `scores` with one word more."""
-    return {
-        position: score + _worth(word, entries[position])
-        for position, score in scores.items()
-        if word in entries[position].everything
-    }
+    def rank(self, query: str, positions: Iterable[int]) -> list[int]:
+        """Those of `positions` that fit every word, best first; equals keep their order."""
+        scores = dict.fromkeys(positions, 0.0)
+        for word in query.lower().split():
+            scores = self._narrow(scores, word) or self._narrow_mistyped(scores, word)
+        return sorted(scores, key=lambda position: -scores[position])
 
+    def _narrow(self, scores: dict[int, float], word: str) -> dict[int, float]:
+        """What is left of `scores` with one word more."""
+        entries = self._entries
+        return {
+            position: score + _worth(word, entries[position])
+            for position, score in scores.items()
+            if word in entries[position].everything
+        }
 
-def _narrow_mistyped(scores: dict[int, float], entries: list[Entry], word: str) -> dict[int, float]:
-    if len(word) < SHORTEST_TYPO:
-        return {}
-    from rapidfuzz import fuzz, process
+    def _narrow_mistyped(self, scores: dict[int, float], word: str) -> dict[int, float]:
+        if len(word) < SHORTEST_TYPO:
+            return {}
+        meant = process.extract(word, self._words, scorer=fuzz.ratio, score_cutoff=LIKENESS, limit=3)
+        found: dict[int, float] = {}
+        for candidate, likeness, _ in meant:
+            for position, score in self._narrow(scores, candidate).items():
+                found[position] = max(found.get(position, 0.0), score * likeness / 100)
+        return found
 
-    known = set(re.findall(r"\w+", "\n".join(entries[position].everything for position in scores)))
-    meant = process.extract(word, known, scorer=fuzz.ratio, score_cutoff=LIKENESS, limit=3)
-    found: dict[int, float] = {}
-    for candidate, likeness, _ in meant:
-        for position, score in _narrow(scores, entries, candidate).items():
-            found[position] = max(found.get(position, 0.0), score * likeness / 100)
-    return found
+    @cached_property
+    def _words(self) -> set[str]:
+        text = "\n".join(entry.everything for entry in self._entries)
+        return set(text.translate(BREAKS).split())
 
 
 def _worth(word: str, found: Entry) -> int:
     if word == found.name:
         return EXACT_NAME
     if word in found.name:
-        return NAME_WORD if word in re.split(r"[-_.]", found.name) else NAME_PART
+        return NAME_WORD if word in found.name.translate(BREAKS).split() else NAME_PART
     if word in found.labels:
         return LABEL
     return LABEL_PART if any(word in label for label in found.labels) else DESCRIPTION

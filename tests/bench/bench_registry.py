@@ -9,8 +9,23 @@ from pathlib import Path
 
 from inference_chat.registry import ModelRecord, Registry
 
-WORDS = "tiny small base large chat instruct vision speech code math story french swift robust".split()
-TASKS = "text-generation image-classification object-detection translation summarization".split()
+WORDS = [
+    "tiny",
+    "small",
+    "base",
+    "large",
+    "chat",
+    "instruct",
+    "vision",
+    "speech",
+    "code",
+    "math",
+    "story",
+    "french",
+    "swift",
+    "robust",
+]
+TASKS = ["text-generation", "image-classification", "object-detection", "translation", "summarization"]
 
 
 def record(number: int) -> ModelRecord:
