@@ -1,0 +1,28 @@
+"""What every test stands on: an environment of its own, and one tiny real model per worker."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports gradio or the hub's client: no test leaves this machine.
+os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+from inference_chat.settings import Settings, variables
+
+from . import tiny
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test runs in its own empty folder and sees none of the machine's settings."""
+    monkeypatch.chdir(tmp_path)
+    for field in Settings.model_fields:
+        for variable in variables(field):
+            monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random two-layer Llama and its card; shared, so never written to."""
+    return tiny.card(tiny.build(tmp_path_factory.mktemp("tiny") / "tiny-llama"))
