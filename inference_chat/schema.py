@@ -93,6 +93,11 @@ class Message(Frozen):
 class Options(Frozen):
     """Base of a runner's parameters: at once validation, API schema, sliders and documentation."""
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same request always has the same answer, so that it may be kept."""
+        return True
+
 
 class Request(Frozen):
     """One piece of work for one model; `prompt` is continued as it stands, `messages` are a chat.

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     max_prompt_chars: int = Field(
         500_000, ge=1, description="Longest text of one request, in characters; more is too large."
     )
+    max_body_mb: int = Field(
+        100, ge=1, description="Largest request body and largest uploaded file, in MiB; more is too large."
+    )
     rate_limit: str = Field(
         "120/minute",
         pattern=r"^\s*\d+\s*(/|per)\s*(\d+\s*)?(second|minute|hour|day)s?\s*$|^off$",
@@ -86,7 +89,9 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number format of loaded weights."
     )
-    quantization: Literal["auto", "none"] = Field("auto", description="Reserved: weights are loaded as they are.")
+    quantization: Literal["auto", "none"] = Field(
+        "auto", description="Reserved: weights are loaded as they are."
+    )
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a model; unset: one less than there are cores."
     )

@@ -1,0 +1,415 @@
+"""Conversations that write themselves to the end: turns are jobs, and every step of them is stored.
+
+A reply does not belong to the page or the socket that asked for it. It is written to the database
+as it grows; who comes back finds it, finished or still growing.
+"""
+
+import asyncio
+import builtins
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from .access import Caller
+from .errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy, TooLarge
+from .jobs import Job, Jobs
+from .messages import ChatMessage, Session
+from .models import Models
+from .registry import ModelRecord
+from .schema import JSON, Content, Event, Finished, Message, Request, Task, TextDelta
+from .sessions import Sessions
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+CHECKPOINT_SECONDS = 1.0
+"""A half reply is stored so often; a killed process loses no more of it."""
+
+
+@dataclass(eq=False)
+class Turn:
+    """A reply being written."""
+
+    session_id: str
+    user: ChatMessage | None
+    reply: ChatMessage
+    job: Job
+    prefix: str = ""
+    readers: int = 0
+    task: "asyncio.Task[ChatMessage] | None" = field(default=None, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The whole reply as far as it is written."""
+        return self.prefix + self.job.text()
+
+    async def watch(self, start: int = 0) -> AsyncIterator[tuple[int, Event]]:
+        """The job's events, counted in `readers` while one reads."""
+        self.readers += 1
+        try:
+            async for item in self.job.watch(start):
+                yield item
+        finally:
+            self.readers -= 1
+
+    async def finished(self) -> ChatMessage:
+        """The reply as it is stored at the end; a failed one carries its error."""
+        assert self.task is not None
+        return await asyncio.shield(self.task)
+
+
+class Chats:
+    """The conversations of all callers; each sees their own."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, models: Models, jobs: Jobs) -> None:
+        self._most_chars = settings.max_prompt_chars
+        self._sessions = sessions
+        self._models = models
+        self._jobs = jobs
+        self._turns: dict[str, Turn] = {}
+        self._starting: set[str] = set()
+        self._listeners: dict[str, set[asyncio.Queue[Turn]]] = {}
+
+    # --- conversations ---------------------------------------------------------------------------
+
+    async def start(
+        self,
+        caller: Caller,
+        *,
+        model: str | None = None,
+        system_prompt: str = "",
+        title: str = "",
+        settings: JSON | None = None,
+    ) -> Session:
+        """A new conversation; the model and its settings are checked at once."""
+        record = self._models.record(model)
+        self._models.parameters(record, Task.TEXT_GENERATION, settings or {})
+        return await self._store(
+            self._sessions.create,
+            caller.owner,
+            model=record.id if model else None,
+            system_prompt=self._checked(system_prompt),
+            title=title,
+            settings=settings,
+        )
+
+    async def get(self, caller: Caller, session_id: str) -> Session:
+        return await self._store(self._sessions.get, session_id, caller.owner)
+
+    async def list(
+        self, caller: Caller, *, query: str = "", limit: int = 50, before: datetime | None = None
+    ) -> builtins.list[Session]:
+        """Conversations, newest first; `query` is looked for in titles and messages."""
+        return await self._store(self._sessions.list, caller.owner, query=query, limit=limit, before=before)
+
+    async def update(self, caller: Caller, session_id: str, **fields: Any) -> Session:
+        """Change title, model, system_prompt or settings."""
+        session = await self.get(caller, session_id)
+        record = self._models.record(fields.get("model") or session.model)
+        if fields.get("settings") is not None:
+            self._models.parameters(record, Task.TEXT_GENERATION, fields["settings"])
+        if fields.get("model"):
+            fields["model"] = record.id
+        return await self._store(self._sessions.update, session_id, **fields)
+
+    async def delete(self, caller: Caller, session_id: str) -> None:
+        """Put a conversation away; `restore` brings it back."""
+        await self.get(caller, session_id)
+        await self.stop(caller, session_id)
+        await self._store(self._sessions.delete, session_id)
+
+    async def restore(self, caller: Caller, session_id: str) -> Session:
+        await self._store(self._sessions.get, session_id, caller.owner, deleted=True)
+        return await self._store(self._sessions.restore, session_id)
+
+    async def clear(self, caller: Caller, session_id: str) -> Session:
+        """Remove every message of a conversation; the conversation stays."""
+        await self.get(caller, session_id)
+        if await self.stop(caller, session_id):
+            await self._settled(session_id)
+        return await self._store(self._sessions.clear, session_id)
+
+    async def path(
+        self, caller: Caller, session_id: str, leaf_id: str | None = None
+    ) -> builtins.list[ChatMessage]:
+        """Messages from the first to `leaf_id`, or to the newest of the chosen branch."""
+        await self.get(caller, session_id)
+        return await self._store(self._sessions.path, session_id, leaf_id)
+
+    async def history(
+        self, caller: Caller, session_id: str, *, limit: int = 50, before: str | None = None
+    ) -> tuple[builtins.list[ChatMessage], bool]:
+        """The last `limit` messages before message `before`, oldest first, and whether there are more."""
+        await self.get(caller, session_id)
+        return await self._store(self._sessions.history, session_id, limit=limit, before=before)
+
+    async def select(self, caller: Caller, session_id: str, message_id: str) -> Session:
+        """Show the branch that goes through a message."""
+        await self.get(caller, session_id)
+        return await self._store(self._sessions.select, session_id, message_id)
+
+    async def feedback(
+        self, caller: Caller, session_id: str, message_id: str, value: Literal["like", "dislike"] | None
+    ) -> ChatMessage:
+        await self.get(caller, session_id)
+        await self._store(self._sessions.message, session_id, message_id)
+        return await self._store(self._sessions.feedback, message_id, value)
+
+    async def export(self, caller: Caller, session_id: str) -> JSON:
+        """The whole tree of a conversation; `load` takes it back."""
+        await self.get(caller, session_id)
+        return await self._store(self._sessions.export, session_id)
+
+    async def markdown(self, caller: Caller, session_id: str) -> str:
+        """The shown branch of a conversation, to read."""
+        await self.get(caller, session_id)
+        return await self._store(self._sessions.markdown, session_id)
+
+    async def load(self, caller: Caller, data: JSON) -> Session:
+        """A new conversation from an export; `InvalidRequest` names what is wrong with it."""
+        return await self._store(self._sessions.load, caller.owner, data)
+
+    # --- turns -----------------------------------------------------------------------------------
+
+    async def send(
+        self,
+        caller: Caller,
+        session_id: str,
+        content: Content,
+        *,
+        model: str | None = None,
+        settings: JSON | None = None,
+        parent_id: str | Literal["head"] | None = "head",
+    ) -> Turn:
+        """Say something; the reply is being written when this returns, and the message is stored.
+
+        `parent_id` is the message it follows, the newest one unless told (None: the very beginning).
+        To edit a message is to send another after the same parent: both stay. A model named here
+        answers from now on.
+        """
+        session = await self.get(caller, session_id)
+        record = self._models.record(model or session.model)
+        options = self._models.parameters(record, Task.TEXT_GENERATION, session.settings, settings or {})
+        self._checked(content)
+        with self._alone(session_id):
+            parent = session.head_id if parent_id == "head" else parent_id
+            user, reply = await self._store(
+                self._sessions.add_turn, session_id, content, parent_id=parent, model=record.id
+            )
+            if model and session.model != record.id:
+                await self._store(self._sessions.update, session_id, model=record.id)
+            return await self._begin(session, record, user, reply, options)
+
+    async def regenerate(
+        self,
+        caller: Caller,
+        session_id: str,
+        *,
+        message_id: str | None = None,
+        model: str | None = None,
+        settings: JSON | None = None,
+    ) -> Turn:
+        """Answer once more, beside the reply `message_id` (the newest unless told); both stay."""
+        session = await self.get(caller, session_id)
+        record = self._models.record(model or session.model)
+        options = self._models.parameters(record, Task.TEXT_GENERATION, session.settings, settings or {})
+        with self._alone(session_id):
+            old = await self._store(self._sessions.message, session_id, self._named(session, message_id))
+            parent = old.parent_id if old.role == "assistant" else old.id
+            if parent is None:
+                raise InvalidRequest("There is nothing to answer before this message.")
+            reply = await self._store(self._sessions.add_reply, session_id, parent_id=parent, model=record.id)
+            return await self._begin(session, record, None, reply, options)
+
+    async def go_on(self, caller: Caller, session_id: str) -> Turn:
+        """Continue the newest reply where it was cut; the same message grows."""
+        session = await self.get(caller, session_id)
+        with self._alone(session_id):
+            old = await self._store(self._sessions.message, session_id, self._named(session, None))
+            if old.role != "assistant" or not old.text:
+                raise Conflict("There is no begun reply to continue; regenerate it instead.")
+            record = self._models.record(old.model or session.model)
+            options = self._models.parameters(record, Task.TEXT_GENERATION, session.settings)
+            reply = await self._store(self._sessions.reopen, old.id)
+            return await self._begin(session, record, None, reply, options, prefix=old.text)
+
+    async def stop(self, caller: Caller, session_id: str) -> bool:
+        """Stop the reply being written, if there is one; what it has is kept."""
+        await self.get(caller, session_id)
+        turn = self._turns.get(session_id)
+        if turn is not None:
+            turn.job.cancel()
+        return turn is not None
+
+    def current(self, session_id: str) -> Turn | None:
+        """The reply being written now, to attach to."""
+        return self._turns.get(session_id)
+
+    async def turns(self, session_id: str) -> AsyncIterator[Turn]:
+        """The reply being written now, if any, then each new one as it starts, whoever starts it."""
+        queue: asyncio.Queue[Turn] = asyncio.Queue()
+        listeners = self._listeners.setdefault(session_id, set())
+        listeners.add(queue)
+        try:
+            if turn := self._turns.get(session_id):
+                yield turn
+            while True:
+                yield await queue.get()
+        finally:
+            listeners.discard(queue)
+            if not listeners:
+                self._listeners.pop(session_id, None)
+
+    async def close(self) -> None:
+        """Stop every reply and wait until it is stored."""
+        for turn in list(self._turns.values()):
+            turn.job.cancel()
+        for session_id in list(self._turns):
+            await self._settled(session_id)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    async def _store(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        return await asyncio.to_thread(function, *arguments, **named)
+
+    def _checked(self, content: Any) -> Any:
+        text = Message(role="user", content=content).text
+        if len(text) > self._most_chars:
+            raise TooLarge(
+                f"The message has {len(text):,} characters, {self._most_chars:,} are allowed; shorten it."
+            )
+        return content
+
+    def _named(self, session: Session, message_id: str | None) -> str:
+        found = message_id or session.head_id
+        if found is None:
+            raise InvalidRequest("The conversation is empty; send a message first.")
+        return found
+
+    def _alone(self, session_id: str) -> "_Starting":
+        if session_id in self._turns or session_id in self._starting:
+            raise SessionBusy("A reply is being written in this conversation; stop it or wait for its end.")
+        return _Starting(self._starting, session_id)
+
+    async def _begin(
+        self,
+        session: Session,
+        record: ModelRecord,
+        user: ChatMessage | None,
+        reply: ChatMessage,
+        options: Any,
+        prefix: str = "",
+    ) -> Turn:
+        try:
+            path = await self._store(self._sessions.path, session.id, reply.id)
+            request = Request(
+                model=record.id,
+                messages=_prompt(session.system_prompt, path[:-1], prefix),
+                options=options.model_copy(update={"n": 1}),
+                use_cache=False,
+            )
+            turn = Turn(session.id, user, reply, self._jobs.start(request), prefix)
+        except BaseException as error:
+            detail = (
+                error.detail if isinstance(error, InferenceChatError) else "The reply could not be started."
+            )
+            code = error.code if isinstance(error, InferenceChatError) else InferenceChatError.code
+            await self._store(
+                self._sessions.finish,
+                reply.id,
+                status="failed",
+                text=prefix,
+                error={"code": code, "detail": detail},
+            )
+            raise
+        self._turns[session.id] = turn
+        turn.task = asyncio.create_task(self._write(turn), name=f"reply-{reply.id}")
+        for queue in self._listeners.get(session.id, ()):
+            queue.put_nowait(turn)
+        return turn
+
+    async def _write(self, turn: Turn) -> ChatMessage:
+        """Store the reply as it grows, and its end."""
+        loop = asyncio.get_running_loop()
+        stored = loop.time()
+        outcome: JSON = {}
+        try:
+            async for _, event in turn.job.watch():
+                if isinstance(event, TextDelta) and loop.time() - stored >= CHECKPOINT_SECONDS:
+                    await self._checkpoint(turn)
+                    stored = loop.time()
+                elif isinstance(event, Finished):
+                    outcome = _outcome(event)
+        except InferenceChatError as error:
+            outcome = {"status": "failed", "error": {"code": error.code, "detail": error.detail}}
+        try:
+            return await self._finish(turn, outcome)
+        finally:
+            del self._turns[turn.session_id]
+
+    async def _checkpoint(self, turn: Turn) -> None:
+        try:
+            await self._store(self._sessions.write, turn.reply.id, turn.text)
+        except InferenceChatError as error:
+            logger.warning("A half reply could not be stored: %s", error.detail)
+
+    async def _finish(self, turn: Turn, outcome: JSON) -> ChatMessage:
+        stored: ChatMessage = await self._store(
+            self._sessions.finish, turn.reply.id, text=turn.text, **outcome
+        )
+        return stored
+
+    async def _settled(self, session_id: str) -> None:
+        turn = self._turns.get(session_id)
+        if turn is not None and turn.task is not None:
+            await asyncio.wait([turn.task])
+
+
+class _Starting:
+    """Marks a conversation as taken while its turn is being stored."""
+
+    def __init__(self, starting: set[str], session_id: str) -> None:
+        self._starting, self._session_id = starting, session_id
+
+    def __enter__(self) -> None:
+        self._starting.add(self._session_id)
+
+    def __exit__(self, *_: object) -> None:
+        self._starting.discard(self._session_id)
+
+
+def _outcome(finished: Finished) -> JSON:
+    return {
+        "status": "cancelled" if finished.finish_reason == "cancelled" else "complete",
+        "finish_reason": finished.finish_reason,
+        "usage": finished.usage,
+        "timing": finished.timing,
+        "receipt": finished.receipt.model_dump(mode="json") if finished.receipt else None,
+        "notes": finished.notes,
+    }
+
+
+def _prompt(system_prompt: str, path: list[ChatMessage], prefix: str) -> tuple[Message, ...]:
+    """What the model reads: empty replies are left out, and neighbours of one speaker joined."""
+    messages: list[Message] = []
+    if system_prompt.strip():
+        messages.append(Message(role="system", content=system_prompt))
+    for stored in path:
+        if not stored.content:
+            continue
+        last = messages[-1] if messages else None
+        if (
+            last
+            and last.role == stored.role
+            and isinstance(last.content, str)
+            and isinstance(stored.content, str)
+        ):
+            messages[-1] = Message(role=last.role, content=f"{last.content}\n\n{stored.content}")
+        else:
+            messages.append(Message(role=stored.role, content=stored.content))
+    if prefix:
+        messages.append(Message(role="assistant", content=prefix))
+    return tuple(messages)

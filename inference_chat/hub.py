@@ -1,0 +1,34 @@
+"""Models of the Hugging Face hub, fetched once and kept."""
+
+from pathlib import Path
+
+from .catalog import ModelRecord
+from .errors import InvalidModel, UnsafeModel
+
+WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "README.md"]
+
+
+def download(record: ModelRecord, cache: Path | None) -> Path:
+    """The folder of a hub model; files that are here already are not fetched again.
+
+    Interrupted downloads go on where they stopped. Raises `InvalidModel` when the hub cannot be reached
+    or does not have it, `UnsafeModel` when it has no safetensors weights.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    name = record.hub_id or record.name
+    try:
+        folder = Path(
+            snapshot_download(name, revision=record.revision, cache_dir=cache, allow_patterns=WANTED)
+        )
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, OSError) as error:
+        if isinstance(error, HfHubHTTPError):
+            raise InvalidModel(f"The hub has no {name} for this account: {type(error).__name__}.") from error
+        raise InvalidModel(
+            f"{name} is not on this machine and the hub cannot be reached; "
+            "go online once, or register a folder."
+        ) from error
+    if not any(folder.glob("*.safetensors")):
+        raise UnsafeModel(f"{name} offers no safetensors weights; other formats can run code when opened.")
+    return folder

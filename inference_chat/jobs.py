@@ -1,0 +1,197 @@
+"""Requests on their way: a numbered log of events each, to attach to from any point, or to cancel.
+
+A job does not belong to the connection that asked for it. Whoever knows it can read its events from
+the first one or follow it to the end, several at a time, and it goes on when nobody does.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Protocol
+
+from .errors import InferenceChatError, ModelFailed, Overloaded
+from .schema import Event, Finished, Progress, Request, Result, TextDelta, new_id, now
+
+logger = logging.getLogger(__name__)
+SHOWN_POSITIONS = 20
+
+
+class Runs(Protocol):
+    """What runs a request: `Engine` does."""
+
+    async def run(self, request: Request, emit: Callable[[Event], None], job: "Job") -> None: ...
+
+
+class Job:
+    """One request: waiting, running or done."""
+
+    def __init__(self, request: Request, jobs: "Jobs") -> None:
+        self.id = new_id()
+        self.request = request
+        self.started_at = now()
+        self.created = asyncio.get_running_loop().time()
+        self.events: list[Event] = []
+        self.error: InferenceChatError | None = None
+        self.done = False
+        self.stop = threading.Event()
+        self._jobs = jobs
+        self._watchers: set[asyncio.Event] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def phase(self) -> Progress | None:
+        """The newest progress; None before the first."""
+        return next((event for event in reversed(self.events) if isinstance(event, Progress)), None)
+
+    @property
+    def watchers(self) -> int:
+        """How many are reading along now."""
+        return len(self._watchers)
+
+    def text(self, choice: int = 0) -> str:
+        """What has been written so far."""
+        return "".join(e.text for e in self.events if isinstance(e, TextDelta) and e.choice == choice)
+
+    async def watch(self, start: int = 0) -> AsyncIterator[tuple[int, Event]]:
+        """Numbered events from number `start` on, past ones first; ends with the job.
+
+        Raises the job's error at the end of one that failed.
+        """
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while True:
+                changed.clear()
+                for number in range(start, len(self.events)):
+                    yield number, self.events[number]
+                    start = number + 1
+                if start >= len(self.events) and not changed.is_set():
+                    if self.done:
+                        break
+                    await changed.wait()
+        finally:
+            self._watchers.discard(changed)
+        if self.error is not None:
+            raise self.error
+
+    async def result(self) -> Result:
+        """The whole answer, once it is there; raises the job's error."""
+        async for _ in self.watch(len(self.events)):
+            pass
+        return Result.of(self.events)
+
+    def cancel(self) -> None:
+        """Stop the compute; the job ends with the reason `cancelled` and keeps what it has."""
+        if self.done or self.stop.is_set():
+            return
+        self.stop.set()
+        phase = self.phase
+        if self._task is None:
+            self._jobs.withdraw(self)
+        elif phase is None or phase.phase in ("queued", "loading"):
+            self._task.cancel()  # it waits for something other than its model, which looks at `stop`
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        self._wake()
+
+    def begin(self, runs: Runs) -> "asyncio.Task[None]":
+        self._task = asyncio.create_task(self._drain(runs), name=f"job-{self.id}")
+        return self._task
+
+    def end(self, error: InferenceChatError | None = None) -> None:
+        """Close the log; without an error it holds exactly one `Finished`, as its last event."""
+        if error is None and not (self.events and isinstance(self.events[-1], Finished)):
+            self.events.append(Finished(finish_reasons=("cancelled",)))
+        self.error, self.done = error, True
+        self._wake()
+
+    def _wake(self) -> None:
+        for changed in self._watchers:
+            changed.set()
+
+    async def _drain(self, runs: Runs) -> None:
+        try:
+            await runs.run(self.request, self.emit, self)
+            self.end()
+        except InferenceChatError as error:
+            self.end(error)
+        except asyncio.CancelledError:
+            self.end()
+        except Exception:  # the last line of defence: whatever it was, whoever waits must hear of it
+            logger.exception("A request failed in a way nobody thought of.")
+            self.end(ModelFailed("Something went wrong inside; the log of the server says what."))
+
+
+class Jobs:
+    """At most `running` requests at once and `waiting` in line, in the order they came."""
+
+    def __init__(self, runs: Runs, running: int, waiting: int) -> None:
+        self._runs = runs
+        self._most_running = running
+        self._most_waiting = waiting
+        self._running: set[Job] = set()
+        self._waiting: deque[Job] = deque()
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many run and how many wait."""
+        return len(self._running), len(self._waiting)
+
+    def start(self, request: Request) -> Job:
+        """Take a request; raises `Overloaded` when too many wait already."""
+        if len(self._running) >= self._most_running and len(self._waiting) >= self._most_waiting:
+            raise Overloaded(
+                f"{len(self._running)} requests run and {len(self._waiting)} wait; try again in a moment.",
+                retry_after=2,
+            )
+        job = Job(request, self)
+        self._waiting.append(job)
+        self._pump()
+        if job in self._waiting:
+            self._tell(job, self._waiting.index(job))
+        return job
+
+    def withdraw(self, job: Job) -> None:
+        """Take a waiting job out of the line and end it."""
+        self._waiting.remove(job)
+        job.end()
+        self._tell_all()
+
+    async def close(self) -> None:
+        """Cancel everything and wait until it has ended."""
+        for job in (*self._waiting, *self._running):
+            job.cancel()
+        while self._running:
+            await asyncio.gather(*(self._done(job) for job in list(self._running)))
+
+    async def _done(self, job: Job) -> None:
+        try:
+            await job.result()
+        except InferenceChatError:
+            logger.info("A request ended with an error while everything was being closed.")
+        await asyncio.sleep(0)
+
+    def _pump(self) -> None:
+        moved = False
+        while self._waiting and len(self._running) < self._most_running:
+            job = self._waiting.popleft()
+            self._running.add(job)
+            job.begin(self._runs).add_done_callback(partial(self._ended, job))
+            moved = True
+        if moved:
+            self._tell_all()
+
+    def _ended(self, job: Job, _: object) -> None:
+        self._running.discard(job)
+        self._pump()
+
+    def _tell_all(self) -> None:
+        for position, job in zip(range(SHOWN_POSITIONS), self._waiting, strict=False):
+            self._tell(job, position)
+
+    def _tell(self, job: Job, position: int) -> None:
+        job.emit(Progress(phase="queued", detail=f"{position + 1} before you"))

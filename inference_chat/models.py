@@ -1,0 +1,293 @@
+"""What can be done with models: list, find, register, load, unload, remove.
+
+A record as clients see it is the registry's, joined with what the model is doing now (the pool) and
+what it has cost so far (the run records).
+"""
+
+import asyncio
+import builtins
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from .cards import ModelCard, find_cards, read_card
+from .errors import (
+    Forbidden,
+    InferenceChatError,
+    InvalidModel,
+    InvalidRequest,
+    ModelBusy,
+    ModelNotFound,
+    UnsupportedTask,
+)
+from .hub import download
+from .pool import MIB, Pool
+from .records import Records
+from .registry import ModelRecord, Registry
+from .runners import RUNNERS, task_of
+from .runners.checkpoint import Checkpoint, inspect
+from .schema import JSON, Options, Task, explain
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+PREFERRED = "starter-chat"
+WORDS_OF_TASKS = {"TextGeneration": Task.TEXT_GENERATION, "Chat": Task.TEXT_GENERATION}
+
+
+class Models:
+    """The models of this service."""
+
+    def __init__(self, settings: Settings, registry: Registry, records: Records, pool: Pool) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._records = records
+        self._pool = pool
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    async def list(
+        self,
+        *,
+        task: str | None = None,
+        tag: str | None = None,
+        framework: str | None = None,
+        status: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        sort: str = "name",
+    ) -> tuple[builtins.list[JSON], int]:
+        """Records that fit, `limit` of them from number `offset` on, and how many there are in all."""
+        every = status is not None
+        records, total = self._registry.list(
+            task=task,
+            tag=tag,
+            framework=framework,
+            sort=sort,
+            limit=1_000_000 if every else limit,
+            offset=0 if every else offset,
+        )
+        if every:
+            records = [record for record in records if self._pool.status(record.id) == status]
+            total = len(records)
+            records = records[offset : offset + limit]
+        return await self._shown(records), total
+
+    async def get(self, ref: str) -> JSON:
+        """One record; `ModelNotFound` or `VersionNotFound` when there is none."""
+        return (await self._shown([self._registry.get(ref)]))[0]
+
+    async def versions(self, name: str) -> builtins.list[JSON]:
+        """All versions of a model, the newest first."""
+        return await self._shown(self._registry.versions(name))
+
+    async def search(
+        self, q: str = "", *, task: str | None = None, max_memory_mb: float | None = None, limit: int = 20
+    ) -> builtins.list[JSON]:
+        """Records that match a text, best first."""
+        most = int(max_memory_mb * MIB) if max_memory_mb is not None else None
+        return await self._shown(self._registry.search(q, task=task, max_memory_bytes=most, limit=limit))
+
+    def default(self, task: Task = Task.TEXT_GENERATION) -> str:
+        """The model used when none is named: the starter, else the first by name that is there."""
+        records, _ = self._registry.list(task=task, limit=1_000_000)
+        usable = [record for record in records if self._folder(record).is_dir() or record.source == "hub"]
+        preferred = [record for record in usable if record.name == PREFERRED]
+        if not usable:
+            raise ModelNotFound(f"No model for {task} is registered; register a folder or a hub id first.")
+        return self._registry.get((preferred or usable)[0].name).id
+
+    def record(self, ref: str | None, task: Task = Task.TEXT_GENERATION) -> ModelRecord:
+        """The record of a reference, or of the default model; raises when it cannot do `task`."""
+        record = self._registry.get(ref or self.default(task))
+        if record.tasks and task not in record.tasks:
+            raise UnsupportedTask(
+                f"{record.id} does {', '.join(record.tasks)}, not {task}; choose another model."
+            )
+        return record
+
+    def options(self, ref: str | None, task: Task = Task.TEXT_GENERATION) -> type[Options]:
+        """The class of a model's parameters."""
+        self.record(ref, task)
+        return RUNNERS[task].options
+
+    def parameters(self, record: ModelRecord, task: Task, *given: JSON) -> Options:
+        """Validated parameters: the model's defaults, overlaid by each of `given` in turn."""
+        merged: JSON = dict(record.parameters)
+        for values in given:
+            merged.update(values)
+        known = RUNNERS[task].options
+        try:
+            return known.model_validate(merged)
+        except ValidationError as error:
+            raise InvalidRequest(f"{explain(error)}. Known: {', '.join(known.model_fields)}.") from None
+
+    # --- changing --------------------------------------------------------------------------------
+
+    async def register(self, body: JSON) -> JSON:
+        """Add a model from a folder (`file_path`), a hub id (`hub_id`), or as described.
+
+        Only `name` is needed where the rest can be read from the folder. Weights are not loaded and
+        no code of the folder is run. Raises `InvalidModel`, `UnsafeModel`, `ModelExists`, `Forbidden`.
+        """
+        self._may_change()
+        record = await asyncio.to_thread(self._described, body)
+        await asyncio.to_thread(self._registry.add, record)
+        return await self.get(record.id)
+
+    async def load(self, ref: str) -> JSON:
+        """Bring a model into memory; its record when it is there."""
+        record = self._registry.get(ref)
+        await self._pool.load(record)
+        return await self.get(record.id)
+
+    async def unload(self, ref: str) -> JSON:
+        """Take a model out of memory; `ModelBusy` while it is used."""
+        record = self._registry.get(ref)
+        await self._pool.unload(record.id)
+        return await self.get(record.id)
+
+    async def delete(self, ref: str) -> None:
+        """Forget a model; files are never deleted. `ModelBusy` while it is loading or used."""
+        self._may_change()
+        record = self._registry.get(ref)
+        if self._pool.status(record.id) in ("loading", "unloading"):
+            raise ModelBusy(f"{record.id} is {self._pool.status(record.id)}; wait until that is done.")
+        await self._pool.unload(record.id)
+        await asyncio.to_thread(self._registry.remove, record.id)
+
+    def register_cards(self, folder: Path) -> tuple[str, ...]:
+        """Register every model of a folder of cards; what people should know about those that cannot be."""
+        found: list[ModelRecord] = []
+        notices: list[str] = []
+        for path, card in find_cards(folder) if folder.is_dir() else ():
+            try:
+                if isinstance(card, InvalidModel):
+                    raise card
+                found.append(self._from_card(path, card))
+            except InferenceChatError as error:
+                notices.append(f"The model card {path.parent.name}/{path.name} was left out: {error.detail}")
+        known = {record.id: record for record in self._all()}
+        self._registry.put_all(record for record in found if _differs(record, known.get(record.id)))
+        return tuple(notices)
+
+    def find(self, record: ModelRecord) -> Checkpoint:
+        """The files of a model, fetched from the hub if they are not here; blocks while it fetches."""
+        if record.source == "hub":
+            return inspect(download(record, self._settings.model_cache_dir))
+        return inspect(self._folder(record))
+
+    def loaded(self, record: ModelRecord, size: int) -> None:
+        """Remember the most that a model took on this machine, to plan its next load by."""
+        if size > (record.memory_used or 0):
+            try:
+                self._registry.update(record.id, memory_used=size)
+            except InferenceChatError as error:
+                logger.warning("The memory of %s could not be recorded: %s", record.id, error.detail)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _may_change(self) -> None:
+        if not self._settings.allow_registration:
+            raise Forbidden(
+                "Models cannot be added or removed here; the operator has set ALLOW_REGISTRATION=false."
+            )
+
+    def _all(self) -> Iterable[ModelRecord]:
+        return self._registry.list(limit=1_000_000)[0]
+
+    def _folder(self, record: ModelRecord) -> Path:
+        return Path(record.file_path or record.name)
+
+    def _described(self, body: JSON) -> ModelRecord:
+        """The record that a registration means."""
+        given = dict(body)
+        if not given.get("file_path") and given.get("hub_id"):
+            given.setdefault("source", "hub")
+        folder = Path(str(given["file_path"])).expanduser() if given.get("file_path") else None
+        read: JSON = {}
+        if folder is not None and folder.exists():
+            card = read_card(folder / "README.md") if (folder / "README.md").is_file() else None
+            read = {**_of_card(card), **_of_checkpoint(inspect(folder)), "file_path": str(folder)}
+        elif given.get("source") != "hub" and not given.get("model_type"):
+            raise InvalidModel(
+                "There is no such folder on the server: "
+                "give `file_path`, a folder in Hugging Face layout, or `hub_id`."
+            )
+        given.setdefault("tasks", read.get("tasks") or _tasks_of(given))
+        try:
+            return ModelRecord.model_validate({**read, **{k: v for k, v in given.items() if v is not None}})
+        except ValidationError as error:
+            raise InvalidRequest(explain(error)) from None
+
+    def _from_card(self, path: Path, card: ModelCard) -> ModelRecord:
+        read = _of_card(card)
+        if (path.parent / "config.json").is_file():
+            read |= _of_checkpoint(inspect(path.parent)) | {"file_path": str(path.parent)}
+        elif card.hub_id:
+            read |= {"source": "hub"}
+        return ModelRecord.model_validate(read)
+
+    async def _shown(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
+        metrics = await asyncio.to_thread(self._records.stats)
+        return [self._show(record, metrics["models"].get(record.id, {})) for record in records]
+
+    def _show(self, record: ModelRecord, cost: JSON) -> JSON:
+        shown = record.model_dump(mode="json")
+        shown["file_path"] = _public_path(record.file_path)
+        shown["status"] = self._pool.status(record.id)
+        if error := self._pool.error(record.id):
+            shown["error"] = error
+        shown["memory_used"] = self._pool.memory().get(record.id, record.memory_used)
+        shown["metrics"] = {
+            "requests": cost.get("requests", 0),
+            "errors": cost.get("errors", 0),
+            "latency_ms_p50": cost.get("latency_ms_p50"),
+            "latency_ms_p95": cost.get("latency_ms_p95"),
+            "tokens_per_second": cost.get("tokens_per_second"),
+            "accuracy": None,
+            "last_used_at": cost.get("last_used_at"),
+        }
+        return shown
+
+
+def _of_card(card: ModelCard | None) -> JSON:
+    if card is None:
+        return {}
+    return card.model_dump(exclude={"text"}, exclude_defaults=True)
+
+
+def _of_checkpoint(checkpoint: Checkpoint) -> JSON:
+    task = task_of(checkpoint)
+    runner = RUNNERS[task]
+    return {
+        "model_type": runner.capabilities[0],
+        "capabilities": runner.capabilities,
+        "tasks": (task.value,),
+        "file_size": checkpoint.file_size,
+        "sha256": checkpoint.digest,
+        "memory_estimate": runner.estimate(checkpoint, 4),
+    }
+
+
+def _tasks_of(body: JSON) -> tuple[str, ...]:
+    """Task names from the words people use."""
+    words = [body.get("model_type"), *(body.get("capabilities") or ())]
+    return tuple(dict.fromkeys(WORDS_OF_TASKS[word].value for word in words if word in WORDS_OF_TASKS))
+
+
+def _differs(record: ModelRecord, known: ModelRecord | None) -> bool:
+    if known is None:
+        return True
+    own: set[str] = {"created_at", "updated_at", "memory_used", "note"}
+    return record.model_dump(exclude=own) != known.model_dump(exclude=own)
+
+
+def _public_path(path: str | None) -> str | None:
+    """A path as clients may see it: below the working folder, else the last two names."""
+    if path is None or not os.path.isabs(path):
+        return path
+    here = os.path.relpath(path)
+    return here if not here.startswith("..") else os.path.join(*Path(path).parts[-2:])

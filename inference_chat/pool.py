@@ -1,0 +1,280 @@
+"""Which models are in memory, who is using them, and what leaves when memory is short.
+
+The plan is by bytes: what a model is expected to take, or what it took the last time on this machine.
+Idle models leave, the least recently used first; a leased one never does. A load either succeeds
+whole or leaves nothing behind.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import InferenceChatError, ModelBusy, OutOfMemory
+from .registry import ModelRecord
+from .runners import RUNNERS, task_of
+from .runners.base import Runner
+from .runners.checkpoint import Checkpoint
+from .runners.device import give_back, memory_free, memory_used, place, prepare
+from .settings import Settings
+from .worker import Worker
+
+logger = logging.getLogger(__name__)
+Status = Literal["available", "loading", "loaded", "unloading", "failed"]
+MIB = 1 << 20
+WAIT_FOR_ROOM = 30.0
+"""Seconds a load waits for a leased model to become idle."""
+
+
+@dataclass(eq=False)
+class Entry:
+    """A model in memory, or on its way there."""
+
+    record: ModelRecord
+    task: "asyncio.Task[None] | None" = None
+    runner: Runner | None = None
+    worker: Worker | None = None
+    leases: int = 0
+    bytes: int = 0
+    idle_since: float = 0.0
+    leaving: bool = False
+
+    @property
+    def status(self) -> Status:
+        if self.leaving:
+            return "unloading"
+        return "loading" if self.runner is None else "loaded"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A loaded model to work with until the lease ends."""
+
+    runner: Runner
+    worker: Worker
+    memory: int
+
+
+class Pool:
+    """Loaded models; use it from one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        find: Callable[[ModelRecord], Checkpoint],
+        loaded: Callable[[ModelRecord, int], None] = lambda record, size: None,
+    ) -> None:
+        """`find` gives a model's folder (and may fetch it); `loaded` hears what a load took, in bytes."""
+        self._settings = settings
+        self._find = find
+        self._loaded = loaded
+        self._limit = settings.memory_limit_mb * MIB
+        self._entries: dict[str, Entry] = {}
+        self._failed: dict[str, str] = {}
+        self._loading = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._worker: Worker | None = None
+
+    def status(self, id: str) -> Status:
+        """What a model is doing; `error(id)` tells more of a failed one."""
+        if entry := self._entries.get(id):
+            return entry.status
+        return "failed" if id in self._failed else "available"
+
+    def error(self, id: str) -> str | None:
+        return self._failed.get(id)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of each loaded model."""
+        return {id: entry.bytes for id, entry in self._entries.items() if entry.runner}
+
+    @property
+    def limit(self) -> int:
+        """Bytes that all loaded models may take together."""
+        return self._limit
+
+    async def warm(self) -> None:
+        """Import torch on the inference thread, so that the first request need not wait for it."""
+        await self._shared()
+
+    @asynccontextmanager
+    async def lease(self, record: ModelRecord) -> AsyncIterator[Lease]:
+        """Use a model, loaded first if need be; it cannot leave before the lease ends.
+
+        Raises `OutOfMemory` when it does not fit, and what its loading raises.
+        """
+        entry = self._entries.get(record.id)
+        if entry is None or entry.leaving:
+            entry = await self._enter(record)
+        entry.leases += 1
+        try:
+            assert entry.task is not None
+            await asyncio.shield(entry.task)
+            assert entry.runner is not None
+            assert entry.worker is not None
+            yield Lease(entry.runner, entry.worker, entry.bytes)
+        finally:
+            entry.leases -= 1
+            entry.idle_since = time.monotonic()
+            self._changed.set()
+
+    async def load(self, record: ModelRecord) -> None:
+        """Bring a model into memory."""
+        async with self.lease(record):
+            pass
+
+    async def unload(self, id: str) -> None:
+        """Take a model out of memory; raises `ModelBusy` while it is used."""
+        self._failed.pop(id, None)
+        entry = self._entries.get(id)
+        if entry is None:
+            return
+        if entry.leases or entry.runner is None:
+            raise ModelBusy(f"{id} is answering or loading; stop its requests or wait for them.")
+        await self._leave(entry)
+
+    async def unload_idle(self, now: float | None = None) -> None:
+        """Take out every model unused for longer than the idle time."""
+        moment = time.monotonic() if now is None else now
+        for entry in self._idle():
+            if moment - entry.idle_since >= self._settings.model_timeout_seconds:
+                await self._leave(entry)
+
+    async def close(self) -> None:
+        """Unload everything and end the inference threads."""
+        for entry in list(self._entries.values()):
+            if entry.task is not None:
+                await asyncio.wait([entry.task])
+        for entry in list(self._entries.values()):
+            await self._leave(entry)
+        if self._worker is not None:
+            await self._worker.close()
+            self._worker = None
+
+    async def _enter(self, record: ModelRecord) -> Entry:
+        while (old := self._entries.get(record.id)) is not None and old.leaving:
+            await self._change()
+        if old is not None:
+            return old
+        entry = self._entries[record.id] = Entry(record)
+        entry.task = asyncio.create_task(self._load(entry), name=f"load-{record.id}")
+        entry.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return entry
+
+    async def _load(self, entry: Entry) -> None:
+        id = entry.record.id
+        self._failed.pop(id, None)
+        try:
+            async with self._loading:
+                checkpoint = await asyncio.to_thread(self._find, entry.record)
+                worker = await self._shared()
+                placement = await worker.call(lambda: place(self._settings, checkpoint))
+                kind = RUNNERS[task_of(checkpoint)]
+                needed = kind.estimate(checkpoint, placement.bytes_per_element)
+                needed = max(needed, entry.record.memory_used or 0)
+                await self._make_room(id, needed)
+                if placement.device != "cpu":
+                    worker = Worker(f"inference-{id}")
+                entry.worker = worker
+                runner, grown = await worker.call(lambda: _open(kind(checkpoint, placement)))
+                entry.bytes = max(grown, checkpoint.tensors.elements * placement.bytes_per_element)
+                entry.runner = runner
+            await asyncio.to_thread(self._loaded, entry.record, entry.bytes)
+        except BaseException as error:
+            self._entries.pop(id, None)
+            if isinstance(error, InferenceChatError):
+                self._failed[id] = error.detail
+            raise
+        finally:
+            self._changed.set()
+
+    async def _make_room(self, id: str, needed: int) -> None:
+        """Unload idle models until `needed` bytes and one place are free."""
+        if needed > self._limit:
+            raise OutOfMemory(
+                f"{id} needs about {needed // MIB:,} MiB and all models together may take "
+                f"{self._limit // MIB:,} MiB; raise MEMORY_LIMIT_MB or choose a smaller model.",
+                retry_after=60,
+            )
+        until = time.monotonic() + WAIT_FOR_ROOM
+        while not self._fits(needed):
+            if idle := self._idle():
+                await self._leave(idle[0])
+            elif self._free(needed) and len(self._present()) == 0:
+                return
+            elif time.monotonic() >= until or not self._present():
+                raise OutOfMemory(
+                    f"{id} needs about {needed // MIB:,} MiB; {memory_free() // MIB:,} MiB are free on this "
+                    "machine and every loaded model is in use. Try again when they are idle.",
+                    retry_after=10,
+                )
+            else:
+                await self._change(until - time.monotonic())
+
+    def _present(self) -> list[Entry]:
+        return [entry for entry in self._entries.values() if entry.runner is not None]
+
+    def _fits(self, needed: int) -> bool:
+        present = self._present()
+        if len(present) >= self._settings.max_loaded_models:
+            return False
+        return sum(entry.bytes for entry in present) + needed <= self._limit and self._free(needed)
+
+    def _free(self, needed: int) -> bool:
+        return needed <= memory_free()
+
+    def _idle(self) -> list[Entry]:
+        """Loaded models nobody uses, the one unused for longest first."""
+        idle = [entry for entry in self._present() if not entry.leases and not entry.leaving]
+        return sorted(idle, key=lambda entry: entry.idle_since)
+
+    async def _leave(self, entry: Entry) -> None:
+        entry.leaving = True
+        worker, runner = entry.worker, entry.runner
+        assert worker is not None
+        assert runner is not None
+        entry.runner = None
+        try:
+            await worker.call(runner.unload)
+            del runner
+            await worker.call(give_back)
+            if worker is not self._worker:
+                await worker.close()
+        finally:
+            del self._entries[entry.record.id]
+            self._changed.set()
+
+    async def _change(self, seconds: float | None = None) -> None:
+        """Wait until a lease, a load or an unload has ended, but not for ever."""
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _shared(self) -> Worker:
+        if self._worker is None:
+            self._worker = Worker()
+            threads = self._settings.cpu_threads
+            await self._worker.call(lambda: prepare(threads))
+        return self._worker
+
+
+def _open(runner: Runner) -> tuple[Runner, int]:
+    """Load on the inference thread; the runner and by how many bytes the process grew."""
+    before = memory_used()
+    try:
+        runner.load()
+    except InferenceChatError:
+        give_back()
+        raise
+    except MemoryError as error:
+        give_back()
+        raise OutOfMemory(
+            f"{runner.checkpoint.folder.name} did not fit into memory.", retry_after=60
+        ) from error
+    return runner, max(0, memory_used() - before)

@@ -1,0 +1,46 @@
+"""The contract of every runner: one model, loaded, answering requests on one inference thread."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from threading import Event as Flag
+from typing import ClassVar
+
+from ..schema import Event, Options, Request
+from .checkpoint import Checkpoint
+from .device import Placement
+
+
+class Runner(ABC):
+    """A model and what it can do.
+
+    `load`, `run` and `unload` are only ever called on the model's inference thread; `estimate` may be
+    called anywhere and imports nothing heavy.
+    """
+
+    options: ClassVar[type[Options]]
+    capabilities: ClassVar[tuple[str, ...]]
+
+    def __init__(self, checkpoint: Checkpoint, placement: Placement) -> None:
+        self.checkpoint = checkpoint
+        self.placement = placement
+
+    @classmethod
+    def estimate(cls, checkpoint: Checkpoint, bytes_per_element: int) -> int:
+        """Bytes of memory that the loaded model is expected to take, work space included."""
+        return checkpoint.tensors.elements * bytes_per_element * 5 // 4
+
+    @abstractmethod
+    def load(self) -> None:
+        """Bring the weights into memory; raises `InvalidModel` when they do not fit the architecture."""
+
+    @abstractmethod
+    def run(self, request: Request, stop: Flag) -> Iterator[Event]:
+        """Answer a request step by step; the last event is `Finished`, with its usage and reasons.
+
+        Between two steps other requests run. Each step looks at `stop`; once it is set, the run ends
+        with the reason `cancelled`.
+        """
+
+    @abstractmethod
+    def unload(self) -> None:
+        """Drop every reference to the weights."""

@@ -1,0 +1,90 @@
+"""Where a model runs and in which number format; how much memory the process has; giving it back."""
+
+import ctypes
+import gc
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from ..settings import Settings
+from .checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    import torch
+
+SMALL_MODEL = 50_000_000
+"""Parameters below which a CPU is not limited by reading weights, so float32 costs nothing."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A device and a number format, by their torch names."""
+
+    device: str
+    dtype: str
+
+    @property
+    def bytes_per_element(self) -> int:
+        return 4 if self.dtype == "float32" else 2
+
+
+def place(settings: Settings, checkpoint: Checkpoint) -> Placement:
+    """Choose device and dtype; imports torch only where the device has to be found out."""
+    device = settings.device if settings.device != "auto" else _found_device()
+    if settings.dtype != "auto":
+        return Placement(device, settings.dtype)
+    if device == "cpu":
+        small = checkpoint.tensors.elements < SMALL_MODEL
+        stored_bf16 = "BF16" in checkpoint.tensors.dtypes
+        return Placement(device, "bfloat16" if stored_bf16 and not small else "float32")
+    return Placement(device, "float16" if device == "mps" else "bfloat16")
+
+
+def prepare(threads: int) -> None:
+    """Import torch on the calling thread and set how many cores its operations use."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def torch_dtype(name: str) -> "torch.dtype":
+    import torch
+
+    dtype = getattr(torch, name)
+    assert isinstance(dtype, torch.dtype)
+    return dtype
+
+
+def memory_used() -> int:
+    """Bytes of memory of this process: resident, plus what torch holds on an accelerator."""
+    used: int = psutil.Process().memory_info().rss
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        used += torch.cuda.memory_allocated()
+    return used
+
+
+def memory_free() -> int:
+    """Bytes that this machine can still give."""
+    free: int = psutil.virtual_memory().available
+    return free
+
+
+def give_back() -> None:
+    """Return freed memory to the operating system, which Python and glibc else keep for later."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _found_device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

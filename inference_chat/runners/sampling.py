@@ -1,0 +1,108 @@
+"""From logits to the next token, by the options of one request.
+
+The order and the formulas are those of transformers' own logits processors, so a run with the same
+options draws from the same distribution as `model.generate`. Each answer has a generator of its own:
+the same seed gives the same text whatever else runs at the same time.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import ModelFailed
+from ..schema import TokenLogprob
+
+if TYPE_CHECKING:
+    pass
+
+
+class SamplingOptions(Protocol):
+    """The fields of a request's options that choose among tokens."""
+
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def top_k(self) -> int: ...
+    @property
+    def top_p(self) -> float: ...
+    @property
+    def min_p(self) -> float: ...
+    @property
+    def repetition_penalty(self) -> float: ...
+
+
+class Sampler:
+    """Chooses the next token of each of `rows` parallel answers."""
+
+    def __init__(self, options: SamplingOptions, prompt: Sequence[int], seed: int, rows: int) -> None:
+        import torch
+        from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
+
+        self._greedy = options.temperature == 0
+        self._history: list[list[int]] | None = None
+        self._penalty = LogitsProcessorList()
+        if options.repetition_penalty != 1:
+            self._penalty.append(RepetitionPenaltyLogitsProcessor(options.repetition_penalty))
+            self._history = [list(prompt) for _ in range(rows)]
+        self._warpers = LogitsProcessorList([] if self._greedy else _warpers(options))
+        self._generators = [torch.Generator().manual_seed((seed + row) % 2**63) for row in range(rows)]
+
+    def choose(self, logits: Any, rows: Sequence[int]) -> list[int]:
+        """The next token of each of `rows`, from float32 logits (len(rows), vocabulary)."""
+        import torch
+
+        if not bool(torch.isfinite(logits.amax(dim=-1)).all()):
+            raise ModelFailed(
+                "The model produced numbers that are not finite; try another dtype (DTYPE=float32)."
+            )
+        ids: Any = torch.empty((len(rows), 0), dtype=torch.long)
+        if self._history is not None:
+            ids = torch.tensor([self._history[row] for row in rows])
+        scores: torch.Tensor = self._penalty(ids, logits)
+        if self._greedy:
+            chosen = [int(token) for token in scores.argmax(dim=-1)]
+        else:
+            probabilities = torch.softmax(self._warpers(ids, scores), dim=-1)
+            chosen = [
+                int(torch.multinomial(probabilities[i], 1, generator=self._generators[row]))
+                for i, row in enumerate(rows)
+            ]
+        if self._history is not None:
+            for row, token in zip(rows, chosen, strict=True):
+                self._history[row].append(token)
+        return chosen
+
+
+def _warpers(options: SamplingOptions) -> list[Any]:
+    from transformers import (
+        MinPLogitsWarper,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    found: list[Any] = []
+    if options.temperature != 1:
+        found.append(TemperatureLogitsWarper(options.temperature))
+    if options.top_k:
+        found.append(TopKLogitsWarper(options.top_k))
+    if options.top_p < 1:
+        found.append(TopPLogitsWarper(options.top_p))
+    if options.min_p > 0:
+        found.append(MinPLogitsWarper(options.min_p))
+    return found
+
+
+def logprobs(logits: Any, token: int, alternatives: int, decode: Callable[[int], str]) -> TokenLogprob:
+    """The chosen token's log-probability under the model's own distribution, and the likeliest others."""
+    import torch
+
+    values = torch.log_softmax(logits, dim=-1)
+    top = values.topk(min(alternatives, values.shape[-1]))
+    return TokenLogprob(
+        text=decode(token),
+        logprob=float(values[token]),
+        top=tuple(
+            TokenLogprob(text=decode(int(i)), logprob=float(v))
+            for v, i in zip(top.values, top.indices, strict=True)
+        ),
+    )

@@ -1,0 +1,207 @@
+"""What every door calls: models, conversations and requests, with limits and permissions applied."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from pydantic import ValidationError
+
+from .access import Access, Caller
+from .chats import Chats
+from .database import open_database
+from .engine import Engine
+from .errors import InferenceChatError, InvalidRequest, RateLimited, TooLarge, UnsupportedTask
+from .jobs import Job, Jobs
+from .models import Models
+from .pool import Pool
+from .records import Records
+from .registry import ModelRecord, Registry
+from .schema import JSON, Message, Request, Task, explain
+from .sessions import Sessions
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+WARM_UP_DELAY = 0.5
+"""Seconds after the start until torch is imported, so that the first page is served before."""
+REAP_SECONDS = 5.0
+
+
+class Service:
+    """The whole of Inference Chat behind its doors; making one opens files and touches no torch."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.access = Access(settings)
+        self.registry = Registry(settings.registry_path)
+        self._database = open_database(settings.database_url)
+        self.sessions = Sessions(self._database)
+        self.records = Records(self._database)
+        self.pool = Pool(settings, self._find, self._loaded)
+        self.models = Models(settings, self.registry, self.records, self.pool)
+        self.engine = Engine(settings, self.registry, self.pool, self.records)
+        self.jobs = Jobs(self.engine, settings.max_concurrent_inference, settings.max_queued_inference)
+        self.chats = Chats(settings, self.sessions, self.models, self.jobs)
+        self._card_notices: tuple[str, ...] = ()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._rate = None if settings.rate_limit == "off" else parse(settings.rate_limit)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What people should know of the start: files kept aside, cards left out."""
+        return (*self.registry.notices, *self._database.notices, *self._card_notices)
+
+    async def start(self) -> None:
+        """Open for business: half replies are marked, cards registered, torch imported in the background."""
+        interrupted = await asyncio.to_thread(self.sessions.mark_interrupted)
+        if interrupted:
+            logger.warning("%d replies were being written when the last run ended.", interrupted)
+        self._card_notices = await asyncio.to_thread(
+            self.models.register_cards, self.settings.model_cards_dir
+        )
+        for notice in self.notices:
+            logger.warning(notice)
+        self._tasks = [
+            asyncio.create_task(self._warm_up(), name="warm-up"),
+            asyncio.create_task(_every(REAP_SECONDS, self.pool.unload_idle), name="unload-idle"),
+            asyncio.create_task(
+                _every(self.settings.cache_cleanup_interval, self._clean_cache), name="clean-cache"
+            ),
+        ]
+
+    async def stop(self) -> None:
+        """Stop what runs, store it, unload all models, close all files."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.chats.close()
+        await self.jobs.close()
+        await self.pool.close()
+        self.sessions.close()
+        self.records.close()
+        self._database.close()
+
+    # --- callers ---------------------------------------------------------------------------------
+
+    def identify(self, headers: Mapping[str, str], cookies: Mapping[str, str], address: str) -> Caller:
+        """The caller behind a request; `Unauthorized` when a key is needed and none fits."""
+        return self.access.identify(headers, cookies, address)
+
+    def admit(self, caller: Caller) -> None:
+        """Count a request of this caller; raises `RateLimited` above the limit."""
+        who = caller.owner if self.access.keyed else caller.address
+        if self._rate is not None and not self._limiter.hit(self._rate, who):
+            reset = self._limiter.get_window_stats(self._rate, who).reset_time
+            raise RateLimited(
+                f"More than {self._rate} requests; wait a moment.", retry_after=max(1.0, reset - _unix_time())
+            )
+
+    # --- requests --------------------------------------------------------------------------------
+
+    async def infer(
+        self,
+        caller: Caller,
+        *,
+        task: str | None = None,
+        model: str | None = None,
+        prompt: str | None = None,
+        messages: tuple[Message, ...] = (),
+        parameters: JSON | None = None,
+        use_cache: bool = True,
+        timeout_ms: int | None = None,
+    ) -> Job:
+        """Start a request; what is wrong with it is raised at once, what goes wrong later ends the job."""
+        kind = _task(task)
+        record: ModelRecord = self.models.record(model, kind)
+        text = prompt if prompt is not None else "".join(message.text for message in messages)
+        if not text.strip() and not any(not isinstance(m.content, str) for m in messages):
+            raise InvalidRequest("The input is empty: give `prompt` or `messages` with something to read.")
+        if len(text) > self.settings.max_prompt_chars:
+            raise TooLarge(
+                f"The input has {len(text):,} characters, {self.settings.max_prompt_chars:,} are allowed."
+            )
+        try:
+            request = Request(
+                task=kind,
+                model=record.id,
+                prompt=prompt,
+                messages=messages,
+                options=self.models.parameters(record, kind, parameters or {}),
+                use_cache=use_cache,
+                timeout_ms=timeout_ms,
+            )
+        except ValidationError as error:
+            raise InvalidRequest(explain(error)) from None
+        return self.jobs.start(request)
+
+    # --- how it is going -------------------------------------------------------------------------
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the default model can be served, and if not, why."""
+        try:
+            id = self.models.default()
+        except InferenceChatError as error:
+            return False, error.detail
+        status = self.pool.status(id)
+        if status == "failed":
+            return False, f"{id} could not be loaded: {self.pool.error(id)}"
+        return status in ("loaded", "available"), f"{id} is {status}"
+
+    async def stats(self) -> JSON:
+        """Everything the dashboard and the metrics show; all of it measured here."""
+        running, waiting = self.jobs.counts
+        measured: JSON = await asyncio.to_thread(self.records.stats)
+        return {
+            **measured,
+            "queue": {"running": running, "waiting": waiting},
+            "memory": {"limit": self.pool.limit, "models": self.pool.memory()},
+            "cache": self.cache_stats(),
+        }
+
+    def cache_stats(self) -> JSON:
+        return self.engine.cache.stats()
+
+    def clear_cache(self) -> None:
+        self.engine.cache.clear()
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _find(self, record: ModelRecord) -> Any:
+        return self.models.find(record)
+
+    def _loaded(self, record: ModelRecord, size: int) -> None:
+        self.models.loaded(record, size)
+
+    async def _clean_cache(self) -> None:
+        self.engine.cache.clean()
+
+    async def _warm_up(self) -> None:
+        """Import torch and load the default model; a failure is for the first request to tell."""
+        await asyncio.sleep(WARM_UP_DELAY)
+        with contextlib.suppress(InferenceChatError):
+            await self.pool.warm()
+            await self.models.load(self.models.default())
+
+
+def _task(name: str | None) -> Task:
+    try:
+        return Task(name) if name else Task.TEXT_GENERATION
+    except ValueError:
+        raise UnsupportedTask(f"There is no task {name!r} here; known: {', '.join(Task)}.") from None
+
+
+async def _every(seconds: float, function: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await function()
+
+
+def _unix_time() -> float:
+    import time
+
+    return time.time()
