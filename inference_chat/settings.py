@@ -151,6 +151,6 @@ def _line(cls: type[Settings], item: object) -> str:
     where = str(item["loc"][0])
     field = next(n for n in cls.model_fields if where.upper() in (n.upper(), *variables(n)))
     names = variables(field)
-    given = next((name for name in names if name in os.environ), names[0])
+    given = next((name for name in names if os.environ.get(name)), names[0])
     shown = "its value" if field == "api_keys" else f"the value {item['input']!r}"
     return f"{given}: {shown} cannot be used: {item['msg']}. ({cls.model_fields[field].description})"

@@ -1,6 +1,7 @@
 """From the environment to a listening server; whatever prevents that is said in one line."""
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -62,7 +63,8 @@ def serve(app: "FastAPI", settings: Settings, *, browse: bool = False) -> None:
         give_up(error.detail)
     config = uvicorn.Config(
         app,
-        log_level=settings.log_level,
+        # Ours is the one line people need at the start; uvicorn's own are for those who look into it.
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
         access_log=settings.log_level in ("debug", "trace"),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -99,7 +101,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         if isinstance(error, PermissionError):
             reason = f"Port {port} is not allowed to this user: set GRADIO_SERVER_PORT to one above 1023."
-        elif _is_taken(error):
+        elif isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             reason = (
                 f"Port {port} is in use: stop the other program, or set GRADIO_SERVER_PORT to a free port."
             )
@@ -140,12 +142,6 @@ def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{host}:{port}"
-
-
-def _is_taken(error: Exception) -> bool:
-    import errno
-
-    return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
 
 
 def _no_address(host: str) -> str:

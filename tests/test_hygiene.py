@@ -52,7 +52,7 @@ def test_no_file_is_too_large_for_a_plain_repository():
 
 
 def test_what_is_imported_is_declared():
-    declared = {canonical(re.match(r"[\w.-]+", line)[0]) for line in PROJECT["dependencies"]}
+    declared = {canonical(re.split(r"[^\w.-]", line)[0]) for line in PROJECT["dependencies"]}
     homes = packages_distributions()
     used = {name.split(".")[0] for source in SOURCES for name in imports(source)}
     used -= {"", *sys.stdlib_module_names}
@@ -65,7 +65,7 @@ def test_pins_are_exact_and_fit_every_platform():
     assert all(re.fullmatch(r"[\w.-]+==[\w.!]+", line) for line in lines)
     assert "torch==2.13.0" in lines
     assert {canonical(line.split("==")[0]) for line in lines} >= {
-        canonical(re.match(r"[\w.-]+", line)[0]) for line in PROJECT["dependencies"]
+        canonical(re.split(r"[^\w.-]", line)[0]) for line in PROJECT["dependencies"]
     }
 
 
