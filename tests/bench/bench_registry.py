@@ -9,22 +9,8 @@ from pathlib import Path
 
 from inference_chat.registry import ModelRecord, Registry
 
-WORDS = [
-    "tiny",
-    "small",
-    "base",
-    "large",
-    "chat",
-    "instruct",
-    "vision",
-    "speech",
-    "code",
-    "math",
-    "story",
-    "french",
-    "swift",
-    "robust",
-]
+WORDS = ["tiny", "small", "base", "large", "chat", "instruct", "vision"]
+WORDS += ["speech", "code", "math", "story", "french", "swift", "robust"]
 TASKS = ["text-generation", "image-classification", "object-detection", "translation", "summarization"]
 
 

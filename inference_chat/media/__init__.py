@@ -1,0 +1,27 @@
+"""Files people send and get: bytes ↔ picture, sound, clip and `data:` URL, within limits.
+
+Every limit is checked before anything is decoded. What cannot be used raises `BadMedia`, `TooLarge`
+or `UnsupportedMediaType`, with words that say what would work.
+"""
+
+from .clips import Clip, clip_bytes, open_clip
+from .container import Kind, Limits, check, data_url, from_data_url, sniff
+from .images import image_bytes, open_image
+from .sounds import Sound, open_sound, wav_bytes
+
+__all__ = [
+    "Clip",
+    "Kind",
+    "Limits",
+    "Sound",
+    "check",
+    "clip_bytes",
+    "data_url",
+    "from_data_url",
+    "image_bytes",
+    "open_clip",
+    "open_image",
+    "open_sound",
+    "sniff",
+    "wav_bytes",
+]

@@ -1,0 +1,67 @@
+"""Pictures: file ↔ PIL image in RGB, upright, on white where it was transparent."""
+
+import io
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..errors import BadMedia, TooLarge
+from .container import READABLE, Limits, check
+
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+SIXTEEN_BIT: Final = 257  # 65535 / 255
+
+
+def open_image(data: bytes, limits: Limits | None = None) -> Image.Image:
+    """Decode a picture; of an animation the first frame. Raises `BadMedia`, `TooLarge`.
+
+    The result is 8-bit RGB, turned as its camera meant it, with white behind transparent parts.
+    """
+    limits = limits or Limits()
+    check(data, "image", limits)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            _check_pixels(picture.width, picture.height, limits)
+            picture.load()
+            return _on_white(ImageOps.exif_transpose(picture))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise TooLarge(f"The picture has too many pixels; at most {limits.max_pixels:,} are taken.") from None
+    except UnidentifiedImageError:
+        raise BadMedia(f"The picture cannot be decoded. Save it again as {READABLE['image']}.") from None
+    except (OSError, SyntaxError, ValueError, EOFError):  # what Pillow's decoders raise on damaged files
+        raise BadMedia("The picture is damaged or cut off. Send the whole file again.") from None
+
+
+def image_bytes(picture: Image.Image, format: str = "PNG") -> bytes:
+    """Encode a picture as a file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format)
+    return buffer.getvalue()
+
+
+def _check_pixels(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise TooLarge(f"The picture has {width} × {height} pixels; at most {limits.max_pixels:,} are taken.")
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        picture = _eight_bit(picture)
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    front = picture.convert("RGBA")
+    back = Image.new("RGBA", front.size, "white")
+    return Image.alpha_composite(back, front).convert("RGB")
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+    """Bring 16-bit and floating-point grey to 8 bits; floats that end at 1 are fractions of white."""
+    grey: NDArray[np.floating] = np.asarray(picture, dtype=np.float32)
+    top = float(grey.max(initial=0))
+    if picture.mode == "F" and top <= 1:
+        grey = grey * 255
+    elif top > 255 or picture.mode.startswith("I;16"):
+        grey = grey / SIXTEEN_BIT
+    return Image.fromarray(grey.round().clip(0, 255).astype(np.uint8), "L")
