@@ -76,18 +76,26 @@ class NotFound(InferenceChatError):
 
 
 class ModelNotFound(NotFound):
+    """No model has that name; similar names are said."""
+
     code = "model_not_found"
 
 
 class VersionNotFound(NotFound):
+    """The model has no such version."""
+
     code = "version_not_found"
 
 
 class SessionNotFound(NotFound):
+    """There is no such conversation, or it is another's."""
+
     code = "session_not_found"
 
 
 class MessageNotFound(NotFound):
+    """The conversation has no such message."""
+
     code = "message_not_found"
 
 
@@ -98,14 +106,20 @@ class Conflict(InferenceChatError):
 
 
 class ModelExists(Conflict):
+    """That version of the model is registered already."""
+
     code = "model_exists"
 
 
 class ModelBusy(Conflict):
+    """The model is in use."""
+
     code = "model_busy"
 
 
 class SessionBusy(Conflict):
+    """A reply is being written in this conversation."""
+
     code = "session_busy"
 
 
@@ -122,14 +136,20 @@ class TooLarge(InferenceChatError):
 
 
 class UnsupportedMediaType(InferenceChatError):
+    """The body is of a type that is not understood here."""
+
     code = "unsupported_media_type"
 
 
 class Unauthorized(InferenceChatError):
+    """A key is set, and it is missing or wrong."""
+
     code = "unauthorized"
 
 
 class Forbidden(InferenceChatError):
+    """The operator has switched this off."""
+
     code = "forbidden"
 
 
@@ -142,10 +162,14 @@ class TryLater(InferenceChatError):
 
 
 class RateLimited(TryLater):
+    """More requests than `RATE_LIMIT`; `Retry-After` says when to try again."""
+
     code = "rate_limited"
 
 
 class Overloaded(TryLater):
+    """The queue is full; `Retry-After` says when to try again."""
+
     code = "overloaded"
 
 
@@ -156,6 +180,8 @@ class OutOfMemory(TryLater):
 
 
 class StorageFailed(TryLater):
+    """The disk is full, or a file is locked, read-only or damaged."""
+
     code = "storage_failed"
 
 
