@@ -168,7 +168,7 @@ class Models:
                     raise card
                 found.append(self._from_card(path, card))
             except InferenceChatError as error:
-                notices.append(f"The model card {path.parent.name}/{path.name} was left out: {error.detail}")
+                notices.append(f"The model card {path.name} was left out: {error.detail}")
         known = {record.id: record for record in self._all()}
         self._registry.put_all(record for record in found if _differs(record, known.get(record.id)))
         return tuple(notices)
@@ -224,8 +224,8 @@ class Models:
 
     def _from_card(self, path: Path, card: ModelCard) -> ModelRecord:
         read = _of_card(card)
-        if (path.parent / "config.json").is_file():
-            read |= _of_checkpoint(inspect(path.parent)) | {"file_path": str(path.parent)}
+        if path.is_dir():
+            read |= _of_checkpoint(inspect(path)) | {"file_path": str(path)}
         elif card.hub_id:
             read |= {"source": "hub"}
         return ModelRecord.model_validate(read)
