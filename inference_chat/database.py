@@ -4,6 +4,7 @@ SQLite runs in WAL mode with `synchronous=FULL`, so a committed transaction surv
 process and a power cut. Writers of one process queue on a lock instead of polling the file.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -39,6 +40,7 @@ BUSY_SECONDS: Final = 5.0
 # A full check reads every page, about 0.2 s here for this size; larger files get the cheap one.
 CHECKED_BYTES: Final = 64 * 2**20
 
+log = logging.getLogger(__name__)
 metadata = MetaData()
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
 
@@ -180,8 +182,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        log.warning("database: %s", error.orig)
         raise StorageFailed(sentence(error.orig)) from error
     except sqlite3.Error as error:
+        log.warning("database: %s", error)
         raise StorageFailed(sentence(error)) from error
 
 

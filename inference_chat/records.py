@@ -9,7 +9,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text, case, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    case,
+    func,
+    insert,
+    select,
+)
 
 from .database import Database, UtcTime, metadata, open_database
 from .schema import JSON, Frozen, new_id, now
@@ -32,7 +46,7 @@ runs = Table(
     Column("total_ms", Float, nullable=False),
     Column("prompt_tokens", Integer, nullable=False),
     Column("completion_tokens", Integer, nullable=False),
-    Column("memory_peak", Integer),
+    Column("memory_peak", BigInteger),
     Column("error", String(64)),
     Column("finish_reason", String(32)),
     Column("cached", Boolean, nullable=False),
