@@ -7,7 +7,8 @@ as it grows; who comes back finds it, finished or still growing.
 import asyncio
 import builtins
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -31,7 +32,7 @@ CHECKPOINT_SECONDS = 1.0
 
 @dataclass(eq=False)
 class Turn:
-    """A reply being written."""
+    """A reply being written; a `bound` one ends when nobody reads it any more."""
 
     session_id: str
     user: ChatMessage | None
@@ -39,6 +40,7 @@ class Turn:
     job: Job
     prefix: str = ""
     readers: int = 0
+    bound: bool = False
     task: "asyncio.Task[ChatMessage] | None" = field(default=None, repr=False)
 
     @property
@@ -46,14 +48,24 @@ class Turn:
         """The whole reply as far as it is written."""
         return self.prefix + self.job.text()
 
-    async def watch(self, start: int = 0) -> AsyncIterator[tuple[int, Event]]:
-        """The job's events, counted in `readers` while one reads."""
+    @contextmanager
+    def reading(self, *, bound: bool = False) -> Iterator[None]:
+        """Count as a reader; `bound` says that the reply is only for this reader and those who join."""
+        self.bound |= bound
         self.readers += 1
         try:
-            async for item in self.job.watch(start):
-                yield item
+            yield
         finally:
             self.readers -= 1
+            if self.bound and not self.readers:
+                self.job.cancel()
+
+    async def watch(self, start: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
+        """The job's events, counted in `readers` while one reads."""
+        with self.reading():
+            async with aclosing(self.job.watch(start)) as events:
+                async for item in events:
+                    yield item
 
     async def finished(self) -> ChatMessage:
         """The reply as it is stored at the end; a failed one carries its error."""
@@ -193,7 +205,8 @@ class Chats:
         session = await self.get(caller, session_id)
         record = self._models.record(model or session.model)
         options = self._models.parameters(record, Task.TEXT_GENERATION, session.settings, settings or {})
-        self._checked(content)
+        if not self._checked(content) or (isinstance(content, str) and not content.strip()):
+            raise InvalidRequest("The message is empty; say something.")
         with self._alone(session_id):
             parent = session.head_id if parent_id == "head" else parent_id
             user, reply = await self._store(
@@ -248,7 +261,7 @@ class Chats:
         """The reply being written now, to attach to."""
         return self._turns.get(session_id)
 
-    async def turns(self, session_id: str) -> AsyncIterator[Turn]:
+    async def turns(self, session_id: str) -> AsyncGenerator[Turn, None]:
         """The reply being written now, if any, then each new one as it starts, whoever starts it."""
         queue: asyncio.Queue[Turn] = asyncio.Queue()
         listeners = self._listeners.setdefault(session_id, set())

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Protocol
 
@@ -55,7 +55,7 @@ class Job:
         """What has been written so far."""
         return "".join(e.text for e in self.events if isinstance(e, TextDelta) and e.choice == choice)
 
-    async def watch(self, start: int = 0) -> AsyncIterator[tuple[int, Event]]:
+    async def watch(self, start: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
         """Numbered events from number `start` on, past ones first; ends with the job.
 
         Raises the job's error at the end of one that failed.

@@ -1,0 +1,1 @@
+"""The doors for programs: REST, server-sent events and WebSockets."""

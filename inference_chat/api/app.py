@@ -1,0 +1,127 @@
+"""Every route of the server on one page, what stands before them, and the page of the UI behind."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from .. import __version__
+from ..service import Service
+from . import auth, chat, inference, models, operations, websocket
+from .errors import HANDLERS, problems
+from .middleware import BodyLimit, Envelope, SameOrigin
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+DESCRIPTION = """Chat with torch models, and everything around it.
+
+Errors are problem details (RFC 9457) with a stable `code`. When the operator has set keys, send one as
+`Authorization: Bearer KEY` or `X-API-Key: KEY`.
+"""
+MIB = 1 << 20
+
+
+def create_app(service: Service, demo: "gr.Blocks | None" = None, **mount: Any) -> FastAPI:
+    """The whole server: every API, and at `/` the page `demo`; `mount` goes to Gradio as it stands."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = FastAPI(
+        title="Inference Chat",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        exception_handlers=HANDLERS,
+        responses=problems(401, 429, 500),
+        # The first stands outermost.
+        middleware=[
+            Middleware(Envelope),
+            Middleware(SameOrigin),
+            Middleware(auth.Authentication, service=service),
+            Middleware(BodyLimit, limit=service.settings.max_body_mb * MIB),
+        ],
+    )
+    app.state.service = service
+    _add_routes(app)
+    if demo is not None:
+        _mount(app, demo, service, mount)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    def route(method: str, path: str, endpoint: Any, tag: str, *statuses: int, **more: Any) -> None:
+        more.setdefault("operation_id", endpoint.__name__)
+        app.add_api_route(path, endpoint, methods=[method], tags=[tag], responses=problems(*statuses), **more)
+
+    model, reply = models.ModelAnswer, chat.Reply
+    route("GET", "/models", models.list_models, "models", 422)
+    route("POST", "/models", models.register_model, "models", 403, 409, 413, 422, 503, status_code=201)
+    route("GET", "/models/search", models.search_models, "models", 422)
+    route("GET", "/models/{id}", models.get_model, "models", 404)
+    route("DELETE", "/models/{id}", models.delete_model, "models", 403, 404, 409, 503, status_code=204)
+    route("GET", "/models/{id}/versions", models.model_versions, "models", 404)
+    route("POST", "/models/{id}/load", models.load_model, "models", 404, 422, 503, response_model=model)
+    route("POST", "/models/{id}/unload", models.unload_model, "models", 404, 409)
+
+    answer = inference.TextAnswer
+    failures = (404, 413, 422, 503, 504)
+    route("POST", "/inference/text", inference.infer_text, "inference", *failures, response_model=answer)
+
+    failures = (404, 409, 413, 422, 503)
+    route("POST", "/chat/start", chat.start_chat, "chat", 404, 413, 422, 503, status_code=201)
+    route("GET", "/chat", chat.list_chats, "chat", 422)
+    route("POST", "/chat/import", chat.import_chat, "chat", 413, 422, 503, status_code=201)
+    route("GET", "/chat/{id}", chat.get_chat, "chat", 404)
+    route("PATCH", "/chat/{id}", chat.change_chat, "chat", 404, 422, 503)
+    route("DELETE", "/chat/{id}", chat.delete_chat, "chat", 404, 503, status_code=204)
+    route("POST", "/chat/{id}/restore", chat.restore_chat, "chat", 404, 503)
+    route("POST", "/chat/{id}/message", chat.send_message, "chat", *failures, response_model=reply)
+    route("POST", "/chat/{id}/regenerate", chat.regenerate, "chat", *failures, response_model=reply)
+    route("POST", "/chat/{id}/continue", chat.continue_reply, "chat", *failures, response_model=reply)
+    route("POST", "/chat/{id}/stop", chat.stop_reply, "chat", 404)
+    route("POST", "/chat/{id}/clear", chat.clear_chat, "chat", 404, 503)
+    route("POST", "/chat/{id}/select", chat.select_branch, "chat", 404, 422, 503)
+    route("GET", "/chat/{id}/history", chat.history, "chat", 404, 422)
+    route("GET", "/chat/{id}/export", chat.export_chat, "chat", 404, 422)
+    route("PUT", "/chat/{id}/messages/{message_id}/feedback", chat.give_feedback, "chat", 404, 422, 503)
+    app.add_api_websocket_route("/chat/{id}/ws", websocket.chat_socket)
+
+    route("GET", "/cache/stats", operations.cache_stats, "operations")
+    route("POST", "/cache/clear", operations.clear_cache, "operations")
+    route("GET", "/healthz", operations.healthz, "operations")
+    route("GET", "/readyz", operations.readyz, "operations", response_model=operations.Readiness)
+    route("GET", "/stats", operations.stats, "operations")
+    route("GET", "/metrics", operations.metrics, "operations", response_class=operations.MetricsPage)
+
+    for method, path, endpoint in (
+        ("GET", "/signin", auth.sign_in_page),
+        ("POST", "/signin", auth.sign_in),
+        ("POST", "/signout", auth.sign_out),
+    ):
+        app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)
+
+
+def _mount(app: FastAPI, demo: "gr.Blocks", service: Service, mount: dict[str, Any]) -> None:
+    import gradio as gr
+
+    # Without this, Gradio's upload check is off and anyone can have any file of the host served.
+    demo.has_launched = True
+    gr.mount_gradio_app(
+        app,
+        demo,
+        path="/",
+        ssr_mode=False,
+        show_error=False,
+        run_history=False,
+        max_file_size=service.settings.max_body_mb * MIB,
+        **mount,
+    )

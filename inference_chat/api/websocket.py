@@ -1,0 +1,157 @@
+"""`/chat/{id}/ws`: one conversation over a socket, in JSON text frames; see `frames.py` for theirs.
+
+Every socket of a conversation sees every turn, whoever starts it. A client that goes away stops the
+reply it asked for, unless somebody else is reading it.
+"""
+
+import asyncio
+import json
+import logging
+from contextlib import ExitStack, aclosing
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ..access import Caller
+from ..chats import Turn
+from ..errors import InferenceChatError, InvalidRequest, NotFound
+from ..messages import Session
+from ..schema import JSON, Content, explain, new_id
+from ..service import Service
+from . import frames
+from .errors import internal_problem
+
+log = logging.getLogger(__name__)
+UNKNOWN_SESSION = 4404
+"""Closing code of a socket for a conversation that is not there."""
+
+
+class _Frame(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SendFrame(_Frame):
+    type: Literal["message"]
+    content: Content
+    model: str | None = None
+    settings: JSON | None = None
+    parent_id: str | None = None
+
+
+class StopFrame(_Frame):
+    type: Literal["stop"]
+
+
+class PingFrame(_Frame):
+    type: Literal["ping"]
+
+
+ClientFrame = Annotated[SendFrame | StopFrame | PingFrame, Field(discriminator="type")]
+CLIENT_FRAMES: TypeAdapter[ClientFrame] = TypeAdapter(ClientFrame)
+
+
+async def chat_socket(websocket: WebSocket, id: str) -> None:
+    """Speak with one conversation until the client leaves."""
+    service: Service = websocket.app.state.service
+    await websocket.accept()
+    connection = Connection(websocket, service, websocket.state.caller, id)
+    try:
+        session = await service.chats.get(connection.caller, id)
+        await connection.run(session)
+    except NotFound as error:
+        await connection.tell(frames.error(error))
+        await websocket.close(UNKNOWN_SESSION, error.code)
+    except WebSocketDisconnect:
+        return
+
+
+class Connection:
+    """One socket: a loop that reads the client, and a task that follows the conversation's turns."""
+
+    def __init__(self, websocket: WebSocket, service: Service, caller: Caller, session_id: str) -> None:
+        self.caller = caller
+        self._websocket = websocket
+        self._service = service
+        self._session_id = session_id
+        self._own = ExitStack()
+
+    async def run(self, session: Session) -> None:
+        """Serve the socket; raises `WebSocketDisconnect` when the client has left."""
+        model = session.model or self._service.models.default()
+        await self.tell({"type": "ready", "session_id": session.id, "model": model})
+        follower = asyncio.create_task(self._follow())
+        try:
+            while True:
+                await self._answer(await self._websocket.receive())
+        finally:
+            follower.cancel()
+            self._own.close()
+            await asyncio.gather(follower, return_exceptions=True)
+
+    async def tell(self, frame: JSON) -> None:
+        """Send a frame."""
+        await self._websocket.send_text(json.dumps(frame, ensure_ascii=False))
+
+    # --- reading -------------------------------------------------------------------------------
+
+    async def _answer(self, received: Message) -> None:
+        """Do what a frame asks for; what goes wrong is told, and the socket stays open."""
+        if received["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(received.get("code", 1005))
+        try:
+            await self._do(_parse(received))
+        except InferenceChatError as error:
+            await self.tell(frames.error(error))
+        except WebSocketDisconnect:
+            raise
+        except Exception:
+            # The last line of defence: one frame that cannot be served must not end the socket.
+            reference = new_id()
+            log.exception("frame %s failed", reference)
+            await self.tell(frames.problem(internal_problem(reference)))
+
+    async def _do(self, frame: ClientFrame) -> None:
+        match frame:
+            case SendFrame():
+                self._service.admit(self.caller)
+                await self._send(frame)
+            case StopFrame():
+                await self._service.chats.stop(self.caller, self._session_id)
+            case PingFrame():
+                await self.tell({"type": "pong"})
+
+    async def _send(self, frame: SendFrame) -> None:
+        fields = frame.model_dump(include={"model", "settings", "parent_id"}, exclude_unset=True)
+        turn = await self._service.chats.send(self.caller, self._session_id, frame.content, **fields)
+        self._own.close()  # the reply before this one has ended
+        self._own.enter_context(turn.reading(bound=True))
+
+    # --- following -----------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        async with aclosing(self._service.chats.turns(self._session_id)) as turns:
+            async for turn in turns:
+                with turn.reading():
+                    await self._show(turn)
+
+    async def _show(self, turn: Turn) -> None:
+        """Tell a turn from its beginning to its end."""
+        try:
+            async with aclosing(frames.frames_of_turn(turn)) as told:
+                async for frame in told:
+                    await self.tell(frame)
+        except InferenceChatError as error:
+            await self.tell(frames.typing(False))
+            await self.tell(frames.error(error) | {"message_id": turn.reply.id})
+
+
+def _parse(received: Message) -> ClientFrame:
+    text = received.get("text")
+    if text is None:
+        raise InvalidRequest("Send JSON as text frames, not binary ones.")
+    try:
+        return CLIENT_FRAMES.validate_json(text)
+    except ValidationError as error:
+        raise InvalidRequest(explain(error)) from None
