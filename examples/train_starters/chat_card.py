@@ -1,0 +1,114 @@
+"""starter-chat's card, its figures taken from the measurement alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from examples.train_starters.card import table, write_card
+
+_FRONT = """---
+license: apache-2.0
+language: en
+pipeline_tag: text-generation
+library_name: transformers
+tags: [llama, chat, small, from-scratch]
+inference_chat:
+  name: starter-chat
+  version: 1.0.0
+  capabilities: [TextGeneration, Chat]
+  parameters: {max_tokens: 256, temperature: 0.3, top_p: 0.9}
+---
+"""
+
+_BODY = """# starter-chat
+
+A small Llama-type chat model ({millions:.1f} M parameters, {megabytes} MB) trained from scratch for
+Inference Chat, so that the app can hold a real conversation on any computer, without a download. It
+makes small talk in five personas, knows the countries of the world, does small sums, plays with
+words, converts units, remembers what you tell it within a conversation, explains the app, and says
+plainly when something is beyond it.
+
+The persona is chosen by the system prompt: `You are a witty assistant.` (friendly, professional,
+caring, witty or enthusiastic; friendly without one).
+
+## Measured
+
+Exact answers, to the letter and greedy, in wordings held out of training whole ({per_skill}
+dialogues a skill; in turns with more than one right answer nothing is counted):
+
+{skills}
+
+Free dialogues, typed as strangers type and never trained on, each answer judged by what it must and
+must not contain, with the model's own answers in the history: **{right} of {turns} turns right
+({share:.0%})**. The dialogues and the judge are in `examples/train_starters/chat_eval/`.
+
+{facts}
+
+## Recipe
+
+Architecture: {shape}; byte-level BPE of {vocabulary} tokens, one token a digit; bf16 weights, tied
+embeddings. Trained on conversations written by seeded generators
+(`examples/train_starters/chat_data/`), loss on the answers only, Muon on the hidden matrices and
+AdamW on the rest, averaged weights. To train it again: `python -m examples.train_starters chat
+--data DIR`.
+
+Data: small talk from the personality chat of
+[botframework-cli](https://github.com/microsoft/botframework-cli) (MIT), country facts from
+[factbook.json](https://github.com/factbook/factbook.json) (CC0, figures of 2021–2025), and our own
+generators for everything else. No weights and no text of another model were used as a start.
+
+## Limits
+
+It is small: beyond the skills above it should refuse, but it can also misread a request, mistake
+one country for another or miscalculate. It speaks English only, knows nothing newer than its data
+and cannot look anything up. Do not rely on it for health, law, money or safety. For anything
+larger, load a bigger model in the Registry tab.
+
+## Sample
+
+{samples}
+"""
+
+SAMPLES = [
+    [
+        "hi, i'm Robin",
+        "what is the capital of Portugal?",
+        "and how many people live there?",
+        "what's my name?",
+    ],
+    ["how do i load a bigger model?", "what is 48 + 37?", "spell planet", "write me an essay on gravity"],
+]
+
+
+def write(
+    folder: Path, measured: Mapping[str, Any], samples: list[list[tuple[str, str]]], per_skill: int
+) -> None:
+    """Writes the card of the folder's weights."""
+    free, training = measured["free"], measured["training"]
+    facts = {
+        "Parameters": f"{measured['parameters']:,}",
+        "Weights": f"{measured['megabytes']} MB, bf16",
+        "Time per token": f"{measured['milliseconds_per_token']} ms, fp32 ({measured['machine']})",
+        "Training": f"{training['minutes']} min, {training['threads']} thread(s), {training['device']}; "
+        f"{training['steps']:,} steps, {training['tokens'] / 1e6:.1f} M tokens, seed {training['seed']}",
+    }
+    body = _BODY.format(
+        millions=measured["parameters"] / 1e6,
+        megabytes=measured["megabytes"],
+        per_skill=per_skill,
+        shape=measured["shape"],
+        skills=table(("skill", "exact"), measured["skills"]),
+        right=free["right"],
+        turns=free["turns"],
+        share=free["right"] / free["turns"],
+        facts=table(("", ""), facts),
+        vocabulary=measured["vocabulary"],
+        samples="\n\n".join(_shown(sample) for sample in samples),
+    )
+    write_card(folder, _FRONT + body, measured)
+
+
+def _shown(sample: list[tuple[str, str]]) -> str:
+    return "\n".join(f"> **you:** {asked}<br>\n> **starter-chat:** {answer}<br>" for asked, answer in sample)

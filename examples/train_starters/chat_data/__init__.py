@@ -1,0 +1,1 @@
+"""What starter-chat learns from: seeded generators of conversations, one module a skill."""

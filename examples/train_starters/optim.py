@@ -1,0 +1,55 @@
+"""Muon for hidden matrices, AdamW for everything else."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class Optimizers:
+    """Both optimisers as one, with a common factor on their peak rates."""
+
+    def __init__(self, model: nn.Module, matrix_rate: float = 3e-3, other_rate: float = 3e-3) -> None:
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for name, parameter in model.named_parameters():
+            hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
+            (matrices if hidden else others).append(parameter)
+        self._all: list[torch.optim.Optimizer] = [
+            torch.optim.Muon(matrices, lr=matrix_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=other_rate, weight_decay=0.0, betas=(0.9, 0.98)),
+        ]
+        self._peaks = [matrix_rate, other_rate]
+        self._parameters = [*matrices, *others]
+
+    def step(self, factor: float) -> None:
+        """One update at the given share of the peak rates; gradients are clipped before and cleared after."""
+        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        for optimizer, peak in zip(self._all, self._peaks, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * factor
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> list[dict[str, object]]:
+        """What a checkpoint keeps."""
+        return [optimizer.state_dict() for optimizer in self._all]
+
+    def load_state_dict(self, states: list[dict[str, object]]) -> None:
+        """Takes up a checkpoint."""
+        for optimizer, state in zip(self._all, states, strict=True):
+            optimizer.load_state_dict(state)
+
+
+class Average:
+    """A running average of a model's weights, which is steadier than the last step's."""
+
+    def __init__(self, model: nn.Module, decay: float = 0.99) -> None:
+        self.decay = decay
+        self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    def update(self, model: nn.Module, step: int) -> None:
+        """Takes in the model's present weights; in the first steps the average follows quicker."""
+        decay = min(self.decay, (step + 1) / (step + 10))
+        for name, tensor in model.state_dict().items():
+            self.weights[name].lerp_(tensor.detach(), 1 - decay)
