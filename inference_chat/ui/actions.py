@@ -1,0 +1,265 @@
+"""What the page asks of the server: each method takes the caller and fields, and returns JSON."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import gradio as gr
+from pydantic import ValidationError, validate_call
+
+from ..access import Caller
+from ..chats import Turn
+from ..errors import InferenceChatError, InvalidRequest
+from ..jobs import Job
+from ..messages import Feedback, Session
+from ..schema import JSON, Task, explain
+from ..service import Service
+from .controls import controls
+from .presets import EXAMPLES, PERSONAS
+from .render import Live, message_view
+
+logger = logging.getLogger(__name__)
+Action = Callable[..., Awaitable[JSON]]
+Door = Callable[[JSON, gr.Request], Awaitable[JSON]]
+
+SHOWN_AT_ONCE = (
+    0.08  # seconds: new text is gathered so long, as a page keeps up with a dozen updates a second
+)
+PATIENCE = 5.0  # seconds until a page that waits for news hears that there are none
+NOT_FOR_CHAT = frozenset({"n", "logprobs", "response_format"})
+PAGE = 40  # conversations listed at once
+
+
+class Actions:
+    """The chat page's own requests; they stand on the service alone and keep nothing of a visitor."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._chats = service.chats
+        self._live: WeakKeyDictionary[Job, Live] = WeakKeyDictionary()
+
+    async def boot(self, caller: Caller, *, session: str | None = None) -> JSON:
+        """Everything a page needs that has just been opened."""
+        models = await self._models()
+        return {
+            "models": models,
+            "model": self._default(models),
+            "personas": PERSONAS,
+            "examples": EXAMPLES,
+            "notices": list(self._service.notices),
+            "sessions": (await self.sessions(caller))["sessions"],
+            "thread": await self._opened(caller, session),
+        }
+
+    async def models(self, caller: Caller) -> JSON:
+        return {"models": await self._models()}
+
+    async def options(self, caller: Caller, *, model: str) -> JSON:
+        """The controls of the settings panel for `model`."""
+        record = await self._service.models.get(model)
+        options = self._service.models.options(model)
+        return {"controls": controls(options, record.get("parameters") or {}, NOT_FOR_CHAT)}
+
+    async def sessions(self, caller: Caller, *, query: str = "", before: datetime | None = None) -> JSON:
+        found = await self._chats.list(caller, query=query, limit=PAGE, before=before)
+        return {"sessions": [session_view(session) for session in found], "more": len(found) == PAGE}
+
+    async def thread(self, caller: Caller, *, session: str) -> JSON:
+        """A conversation along its present branch, and which reply is being written."""
+        stored = await self._chats.get(caller, session)
+        path = await self._chats.path(caller, session)
+        turn = self._chats.current(session)
+        return {
+            "session": session_view(stored),
+            "messages": [message_view(message) for message in path],
+            "writing": turn.reply.id if turn else None,
+        }
+
+    async def send(
+        self,
+        caller: Caller,
+        *,
+        text: str,
+        session: str | None = None,
+        model: str | None = None,
+        settings: JSON | None = None,
+        system_prompt: str = "",
+        parent: str | None = None,
+        edit: bool = False,
+    ) -> JSON:
+        """Say something; with `edit`, as another branch below `parent` instead of at the end."""
+        self._service.admit(caller)
+        if not text.strip():
+            raise InvalidRequest("The message is empty: write something first.")
+        if session is None:
+            session = (await self._chats.start(caller, model=model, system_prompt=system_prompt)).id
+        await self._keep(caller, session, settings)
+        await self._chats.send(caller, session, text, model=model, parent_id=parent if edit else "head")
+        return await self.thread(caller, session=session)
+
+    async def regenerate(
+        self,
+        caller: Caller,
+        *,
+        session: str,
+        message: str | None = None,
+        model: str | None = None,
+        settings: JSON | None = None,
+    ) -> JSON:
+        """Another answer beside `message`, which stays."""
+        self._service.admit(caller)
+        await self._keep(caller, session, settings)
+        await self._chats.regenerate(caller, session, message_id=message, model=model)
+        return await self.thread(caller, session=session)
+
+    async def go_on(self, caller: Caller, *, session: str, settings: JSON | None = None) -> JSON:
+        """Continue a reply that was cut."""
+        self._service.admit(caller)
+        await self._keep(caller, session, settings)
+        await self._chats.go_on(caller, session)
+        return await self.thread(caller, session=session)
+
+    async def stop(self, caller: Caller, *, session: str) -> JSON:
+        return {"stopped": await self._chats.stop(caller, session)}
+
+    async def follow(self, caller: Caller, *, session: str, reply: str, seen: int = 0, have: int = 0) -> JSON:
+        """What is new of the reply being written, as soon as something is; `done` with the message."""
+        await self._chats.get(caller, session)
+        turn = self._chats.current(session)
+        if turn is None or turn.reply.id != reply:
+            return {"done": True, **await self.thread(caller, session=session)}
+        live = self._live.setdefault(turn.job, Live(text=turn.prefix))
+        await _news(turn, seen)
+        live.take(turn.job.events)
+        if turn.job.done:
+            await turn.finished()
+            return {"done": True, **await self.thread(caller, session=session)}
+        elapsed = (datetime.now(turn.job.started_at.tzinfo) - turn.job.started_at).total_seconds()
+        return {"done": False, "elapsed": elapsed, **live.shown(have)}
+
+    async def select(self, caller: Caller, *, session: str, message: str) -> JSON:
+        """Show the branch that `message` is on."""
+        await self._chats.select(caller, session, message)
+        return await self.thread(caller, session=session)
+
+    async def feedback(
+        self, caller: Caller, *, session: str, message: str, value: Feedback | None = None
+    ) -> JSON:
+        await self._chats.feedback(caller, session, message, value)
+        return {"feedback": value}
+
+    async def change(
+        self,
+        caller: Caller,
+        *,
+        session: str,
+        title: str | None = None,
+        model: str | None = None,
+        system_prompt: str | None = None,
+    ) -> JSON:
+        """Rename a conversation, or give it another model or system prompt."""
+        given = {"title": title, "model": model, "system_prompt": system_prompt}
+        fields = {name: value for name, value in given.items() if value is not None}
+        return {"session": session_view(await self._chats.update(caller, session, **fields))}
+
+    async def delete(self, caller: Caller, *, session: str) -> JSON:
+        await self._chats.delete(caller, session)
+        return {"deleted": session}
+
+    async def restore(self, caller: Caller, *, session: str) -> JSON:
+        await self._chats.restore(caller, session)
+        return {"restored": session}
+
+    async def export(self, caller: Caller, *, session: str, form: Literal["json", "markdown"]) -> JSON:
+        if form == "json":
+            return {"json": await self._chats.export(caller, session)}
+        return {"text": await self._chats.markdown(caller, session)}
+
+    async def load(self, caller: Caller, *, conversation: JSON) -> JSON:
+        """Take in an exported conversation."""
+        self._service.admit(caller)
+        stored = await self._chats.load(caller, conversation)
+        return await self.thread(caller, session=stored.id)
+
+    async def _keep(self, caller: Caller, session: str, settings: JSON | None) -> None:
+        """The browser's settings are the conversation's from now on."""
+        stored = await self._chats.get(caller, session)
+        if settings is not None and settings != stored.settings:
+            await self._chats.update(caller, session, settings=settings)
+
+    async def _opened(self, caller: Caller, session: str | None) -> JSON | None:
+        try:
+            return await self.thread(caller, session=session) if session else None
+        except InferenceChatError as error:
+            return {"error": error.detail}
+
+    async def _models(self) -> list[JSON]:
+        found, _ = await self._service.models.list(
+            task=Task.TEXT_GENERATION,
+            tag=None,
+            framework=None,
+            status=None,
+            limit=1000,
+            offset=0,
+            sort="name",
+        )
+        return [{name: record[name] for name in ("id", "name", "status", "description")} for record in found]
+
+    def _default(self, models: list[JSON]) -> str | None:
+        try:
+            return self._service.models.default()
+        except InferenceChatError:
+            return models[0]["id"] if models else None
+
+
+def doors(actions: Actions, service: Service) -> list[Door]:
+    """The actions as functions that the page's script calls by their names."""
+    names = (name for name in vars(Actions) if not name.startswith("_"))
+    return [_door(getattr(actions, name), service) for name in names]
+
+
+def session_view(session: Session) -> JSON:
+    return {
+        "id": session.id,
+        "title": session.title or "New chat",
+        "model": session.model,
+        "system_prompt": session.system_prompt,
+        "updated_at": session.updated_at.isoformat(),
+    }
+
+
+def _door(action: Action, service: Service) -> Door:
+    checked = validate_call(action)
+
+    async def door(data: JSON, request: gr.Request) -> JSON:
+        try:
+            address = request.client.host if request.client else ""
+            caller = service.identify(request.headers, request.cookies, address)
+            return {"ok": await checked(caller, **data)}
+        except InferenceChatError as error:
+            return {"error": {"code": error.code, "detail": error.detail}}
+        except ValidationError as error:
+            return {"error": {"code": InvalidRequest.code, "detail": explain(error)}}
+        except Exception:  # the last line of defence: the page must hear that its request failed
+            logger.exception("The page's request %s failed.", action.__name__)
+            return {
+                "error": {"code": InferenceChatError.code, "detail": "Something went wrong on the server."}
+            }
+
+    door.__name__ = action.__name__
+    return door
+
+
+async def _news(turn: Turn, seen: int) -> None:
+    """Wait for events after number `seen`, then a little for more of them; not for ever."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for number, _ in turn.watch(seen):
+                if number > 0:
+                    await asyncio.sleep(SHOWN_AT_ONCE)
+                break
+    except (TimeoutError, InferenceChatError):  # what a failed reply says is in the stored message
+        return

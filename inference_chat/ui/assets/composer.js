@@ -1,0 +1,81 @@
+// Writing a message, sending and stopping.
+
+const composer = $(".ic-composer textarea");
+
+function grow(area) {
+  area.style.height = "auto";
+  area.style.height = `${Math.min(area.scrollHeight, window.innerHeight * 0.4)}px`;
+}
+
+function drawSend() {
+  const send = $(".ic-send");
+  const stopping = Boolean(state.writing);
+  if (send.dataset.state === String(stopping)) return;
+  send.dataset.state = String(stopping);
+  send.setAttribute("aria-label", stopping ? "Stop" : "Send");
+  send.title = stopping ? "Stop (Esc)" : "Send (Enter)";
+  send.replaceChildren(icon(stopping ? "stop" : "send"));
+}
+
+function restoreDraft() {
+  composer.value = drafts.get();
+  grow(composer);
+  if (!window.matchMedia("(pointer: coarse)").matches) composer.focus();
+}
+
+// Every request that begins a reply: one at a time; false when it was refused.
+async function begin(action, data) {
+  if (state.busy || state.writing) return false;
+  state.busy = true;
+  state.stuck = true;
+  try {
+    show(await ask(action, { model: state.model, settings: settings(), ...data }));
+    loadSessions().catch(complain);
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
+  } finally {
+    state.busy = false;
+    composer.focus();
+  }
+}
+
+async function submit(text, where = {}) {
+  const session = state.session ? state.session.id : null;
+  return begin("send", { text, session, system_prompt: session ? "" : prompt(), ...where });
+}
+
+async function sendComposed() {
+  const text = composer.value;
+  if (!text.trim() || state.busy || state.writing) return;
+  drafts.keep("");
+  composer.value = "";
+  grow(composer);
+  if (await submit(text)) return;
+  composer.value = text; // nothing that was typed is lost
+  drafts.keep(text);
+  grow(composer);
+}
+
+function again(id) {
+  return begin("regenerate", { session: state.session.id, message: id });
+}
+
+async function goOn() {
+  if (state.busy || state.writing) return;
+  state.busy = true;
+  try {
+    show(await ask("go_on", { session: state.session.id, settings: settings() }));
+  } catch (error) {
+    complain(error);
+  } finally {
+    state.busy = false;
+    composer.focus();
+  }
+}
+
+function stop() {
+  if (state.writing) ask("stop", { session: state.session.id }).catch(complain);
+  composer.focus();
+}

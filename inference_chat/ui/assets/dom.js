@@ -1,0 +1,102 @@
+// Making elements, and talking to the server.
+
+const ICONS = {
+  send: "M12 19V5M5 12l7-7 7 7", stop: "M7 7h10v10H7z", plus: "M12 5v14M5 12h14", close: "M6 6l12 12M18 6L6 18",
+  menu: "M4 7h16M4 12h16M4 17h16", down: "M12 5v14M5 12l7 7 7-7", download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+  sliders: "M4 8h9M17 8h3M4 16h3M11 16h9M15 6v4M9 14v4", theme: "M12 3a9 9 0 1 0 9 9 7 7 0 0 1-9-9z",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1", edit: "M4 20h4L19 9l-4-4L4 16z", again: "M20 11a8 8 0 1 0-2 6M20 5v6h-6",
+  like: "M7 21V10l4-7c2 0 3 1 2.5 3L13 9h6l-1.5 10a2 2 0 0 1-2 2zM7 10H4v11h3",
+  dislike: "M17 3v11l-4 7c-2 0-3-1-2.5-3L11 15H5L6.5 5a2 2 0 0 1 2-2zM17 14h3V3h-3",
+  left: "M15 5l-7 7 7 7", right: "M9 5l7 7-7 7", bin: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
+  play: "M8 5l11 7-11 7z", check: "M5 12l5 5L20 7", alert: "M12 8v5M12 16.500v.5M12 3l10 18H2z",
+};
+
+const $ = (selector, root = element) => root.querySelector(selector);
+const $$ = (selector, root = element) => [...root.querySelectorAll(selector)];
+
+function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "on") for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
+    else if (name in node && typeof value !== "string") node[name] = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+function button(name, label, act, props = {}) {
+  return el("button", { type: "button", class: "ic-icon", "aria-label": label, title: label, "data-do": act, ...props }, icon(name));
+}
+
+function html(markup, props = {}) {
+  const node = el("div", props);
+  node.innerHTML = markup; // written by the server, which escapes whatever people and models said
+  return node;
+}
+
+class Refused extends Error {
+  constructor(error) {
+    super(error.detail);
+    this.code = error.code;
+  }
+}
+
+// Ask the server; throws Refused with its sentence, or another error when it cannot be reached.
+async function ask(name, data = {}) {
+  const answer = await server[name](data);
+  if (answer && answer.error) throw new Refused(answer.error);
+  return answer.ok;
+}
+
+function toast(text, { action = null, label = "", kind = "", life = 8000 } = {}) {
+  const box = el("div", { class: `ic-toast ${kind}` }, el("span", { dir: "auto" }, text));
+  const close = () => box.remove();
+  if (action) box.append(el("button", { type: "button", on: { click: () => { close(); action(); } } }, label));
+  box.append(el("button", { type: "button", class: "ic-icon", "aria-label": "Dismiss", on: { click: close } }, icon("close")));
+  $(".ic-toasts").append(box);
+  setTimeout(close, life);
+}
+
+function complain(error) {
+  const text = error instanceof Refused ? error.message : "The server cannot be reached. Is it running?";
+  toast(text, { kind: "bad" });
+}
+
+// Tell those who listen instead of look.
+function say(text) {
+  $(".ic-said").textContent = text;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = el("textarea", { style: "position:fixed;opacity:0" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+function save(name, text, type) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = el("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}

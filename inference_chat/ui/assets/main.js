@@ -1,0 +1,168 @@
+// What each button does, the keyboard, and the start.
+
+const message = (id) => state.messages.find((one) => one.id === id);
+
+const DO = {
+  side: () => toggleSide(),
+  new: () => { newChat(); narrowed(); },
+  more: () => loadSessions(true),
+  open: async (node) => { await openSession(node.closest("[data-session]").dataset.session); narrowed(); },
+  rename: (node) => renameSession(node.closest("[data-session]").dataset.session),
+  delete: (node) => deleteSession(node.closest("[data-session]").dataset.session),
+  import: () => $(".ic-file").click(),
+  theme: () => theme(!document.body.classList.contains("dark")),
+  panel: () => togglePanel(),
+  reset: () => { remember("settings", {}); drawPanel(); },
+  "export-menu": () => { $(".ic-menu-box").hidden = !$(".ic-menu-box").hidden; },
+  export: (node) => exportSession(node.dataset.form),
+  down: () => { state.stuck = true; stick(); },
+  example: (node) => submit(node.textContent),
+  copy: async (node, id) => { await copy(message(id).text); done(node); },
+  "copy-code": async (node) => { await copy($("code", node.closest(".ic-code")).textContent); done(node); },
+  edit: (node, id) => editMessage(id),
+  again: (node, id) => again(id),
+  "go-on": () => goOn(),
+  like: (node, id) => rate(id, "like"),
+  dislike: (node, id) => rate(id, "dislike"),
+  branch: async (node, id) => {
+    state.stuck = false;
+    show(await ask("select", { session: state.session.id, message: node.dataset.to }));
+  },
+};
+
+function done(node) {
+  const before = [...node.childNodes];
+  node.replaceChildren(icon("check"));
+  say("Copied.");
+  setTimeout(() => node.replaceChildren(...before), 1500);
+}
+
+async function rate(id, value) {
+  const rated = message(id);
+  const { feedback } = await ask("feedback", { session: state.session.id, message: id, value: rated.feedback === value ? null : value });
+  rated.feedback = feedback;
+  drawThread();
+}
+
+async function exportSession(form) {
+  $(".ic-menu-box").hidden = true;
+  const exported = await ask("export", { session: state.session.id, form });
+  const name = state.session.title.replace(/[^\p{L}\p{N} _-]+/gu, "").trim().slice(0, 60) || "conversation";
+  if (form === "json") save(`${name}.json`, JSON.stringify(exported.json, null, 2), "application/json");
+  else save(`${name}.md`, exported.text, "text/markdown");
+}
+
+async function importFile(file) {
+  let conversation;
+  try {
+    conversation = JSON.parse(await file.text());
+  } catch {
+    return toast("This file is no JSON: choose a conversation that was exported as JSON.", { kind: "bad" });
+  }
+  const thread = await ask("load", { conversation });
+  state.stuck = true;
+  show(thread);
+  await loadSessions();
+}
+
+function theme(dark) {
+  document.body.classList.toggle("dark", dark);
+  remember("dark", dark);
+}
+
+// On a narrow screen the list lies over the conversation, and goes when one was chosen.
+function narrowed() {
+  if (window.matchMedia("(max-width: 760px)").matches) toggleSide(false);
+}
+
+function notices(texts) {
+  const unseen = texts.filter((text) => !remembered("dismissed", []).includes(text));
+  $(".ic-notices").replaceChildren(...unseen.map((text) => {
+    const dismiss = () => { remember("dismissed", [...remembered("dismissed", []), text].slice(-50)); line.remove(); };
+    const line = el("p", {}, el("span", { dir: "auto" }, text),
+      el("button", { type: "button", class: "ic-icon", "aria-label": "Dismiss this notice", on: { click: dismiss } }, icon("close")));
+    return line;
+  }));
+}
+
+function listen() {
+  element.addEventListener("click", (event) => {
+    const node = event.target.closest("[data-do]");
+    if (!event.target.closest(".ic-menu-box, [data-do=export-menu]")) $(".ic-menu-box").hidden = true;
+    if (!node || (node.tagName === "A" && (event.ctrlKey || event.metaKey))) return;
+    if (node.tagName === "A") event.preventDefault();
+    const holder = node.closest("[data-message]");
+    Promise.resolve(DO[node.dataset.do](node, holder && holder.dataset.message)).catch(complain);
+  });
+  $(".ic-composer").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (state.writing) stop();
+    else sendComposed();
+  });
+  composer.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    sendComposed();
+  });
+  composer.addEventListener("input", () => { grow(composer); drafts.keep(composer.value); });
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    if (!$(".ic-menu-box").hidden) $(".ic-menu-box").hidden = true;
+    else if (state.writing) stop();
+    else if (!$(".ic-panel").hidden) togglePanel(false);
+    else if ($(".ic").classList.contains("side-open")) toggleSide(false);
+  });
+  let typing;
+  $(".ic-search").addEventListener("input", (event) => {
+    clearTimeout(typing);
+    typing = setTimeout(() => { state.query = event.target.value; loadSessions().catch(complain); }, 150);
+  });
+  $(".ic-file").addEventListener("change", (event) => {
+    const file = event.target.files[0];
+    event.target.value = "";
+    if (file) importFile(file).catch(complain);
+  });
+  $(".ic-model").addEventListener("change", (event) => useModel(event.target.value).catch(complain));
+  const scroll = $(".ic-scroll");
+  scroll.addEventListener("scroll", () => {
+    state.stuck = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
+    $(".ic-down").hidden = state.stuck || !state.messages.length;
+  });
+  new ResizeObserver(stick).observe(scroll);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh().catch(complain); });
+}
+
+// Another tab or program may have gone on with this conversation.
+async function refresh() {
+  await Promise.all([loadSessions(), loadModels()]);
+  if (!state.session || state.writing || state.busy) return;
+  if ($(".ic-edit")) return;
+  const thread = await ask("thread", { session: state.session.id });
+  if (!state.writing && !state.busy && state.session && thread.session.id === state.session.id) show(thread);
+}
+
+async function start() {
+  $$("[data-icon]").forEach((node) => node.prepend(icon(node.dataset.icon)));
+  if (remembered("dark", null) !== null) theme(remembered("dark", false));
+  if (!remembered("side", true)) toggleSide(false);
+  listen();
+  const wanted = new URL(location.href).searchParams.get("chat");
+  const first = await ask("boot", { session: wanted });
+  Object.assign(state, { models: first.models, personas: first.personas, examples: first.examples, sessions: first.sessions });
+  state.more = first.more;
+  notices(first.notices);
+  const usual = remembered("model", null);
+  const thread = first.thread && !first.thread.error ? first.thread : null;
+  const known = (id) => state.models.some((model) => model.id === id);
+  const model = [thread && thread.session.model, usual, first.model].find((id) => id && known(id));
+  if (first.thread && first.thread.error) toast(first.thread.error, { kind: "bad" });
+  if (thread) show(thread);
+  else newChat();
+  drawSessions();
+  if (model) await useModel(model, false);
+  restoreDraft();
+  setInterval(drawPhase, 500);
+  $(".ic").dataset.ready = "true";
+}
+
+start().catch(complain);

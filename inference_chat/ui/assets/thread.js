@@ -1,0 +1,135 @@
+// The open conversation, and following a reply while it is written.
+
+let following = 0; // goes up whenever another reply, or none, is to be followed
+let phase = { label: "", detail: "", since: 0 };
+
+function show(thread) {
+  state.session = thread.session;
+  state.messages = thread.messages;
+  state.writing = thread.writing;
+  address();
+  drawThread();
+  drawHead();
+  drawSend();
+  if (state.writing) follow(thread.session.id, state.writing);
+  else following += 1;
+}
+
+function drawThread() {
+  const box = $(".ic-thread");
+  const old = new Map([...box.children].map((node) => [node.dataset.message, node]));
+  const nodes = state.messages.map((message) => {
+    const drawn = JSON.stringify([message, message.id === state.writing]);
+    const before = old.get(message.id);
+    if (before && before.drawn === drawn) return before;
+    const node = messageNode(message);
+    node.drawn = drawn;
+    const had = before && $(".ic-body", before);
+    if (had && message.role === "assistant") { // keep what is on the screen already
+      setBlocks(had, message.blocks);
+      $(".ic-body", node).replaceWith(had);
+    }
+    return node;
+  });
+  nodes.forEach((node, i) => { if (box.children[i] !== node) box.insertBefore(node, box.children[i] || null); });
+  while (box.children.length > nodes.length) box.lastChild.remove();
+  drawEmpty();
+  stick();
+}
+
+function drawEmpty() {
+  const empty = $(".ic-empty");
+  empty.hidden = state.messages.length > 0;
+  if (empty.hidden) return;
+  const choices = state.examples.map((text) => el("button", { type: "button", "data-do": "example", dir: "auto" }, text));
+  const none = !state.models.length && el("p", {}, "No chat model is registered yet: put one into model_cards/, or register one through the API.");
+  empty.replaceChildren(el("span", { class: "ic-logo", "aria-hidden": "true" }), el("h1", {}, "What shall we talk about?"),
+    none || el("p", {}, "It runs on this computer; nothing you write leaves it."), el("div", { class: "ic-examples" }, none ? [] : choices));
+}
+
+function drawHead() {
+  $(".ic-title").textContent = state.session ? state.session.title : "";
+  $("[data-do=export-menu]").disabled = !state.messages.length;
+  const select = $(".ic-model");
+  select.replaceChildren(...state.models.map((model) => el("option", { value: model.id, title: model.description }, modelName(model.id) + (model.status === "failed" ? " (failed)" : ""))));
+  select.value = state.model;
+}
+
+async function follow(session, reply) {
+  const mine = ++following;
+  const at = { seen: 0, have: 0 };
+  phase = { label: "Waiting", detail: "", since: performance.now() };
+  let failures = 0;
+  while (mine === following) {
+    try {
+      const news = await ask("follow", { session, reply, ...at });
+      if (mine !== following) return;
+      failures = 0;
+      if (news.done) return finished(news);
+      progress(reply, news);
+      Object.assign(at, { seen: news.seen, have: news.finished });
+    } catch (error) {
+      if (mine !== following) return;
+      if (error instanceof Refused) { complain(error); return show({ session: state.session, messages: state.messages, writing: null }); }
+      failures += 1; // the server may be restarting, or the computer was asleep
+      phase = { ...phase, label: "The connection is lost: trying again", detail: "" };
+      drawPhase();
+      await new Promise((resolve) => setTimeout(resolve, Math.min(500 * failures, 5000)));
+    }
+  }
+}
+
+function progress(reply, news) {
+  const node = $(`[data-message="${reply}"]`);
+  if (!node) return;
+  phase = { label: LABELS[news.phase], detail: news.detail, since: performance.now() - news.elapsed * 1000 };
+  if (news.fraction !== null) phase.detail = `${Math.round(news.fraction * 100)} % ${phase.detail}`;
+  setBlocks($(".ic-body", node), news.blocks, news.from);
+  drawPhase();
+  stick();
+}
+
+function drawPhase() {
+  const place = $(".writing .ic-status span");
+  if (!place) return;
+  const clock = Math.max(0, Math.round((performance.now() - phase.since) / 1000));
+  const text = `${phase.label}${phase.detail ? ` (${phase.detail})` : ""} · ${clock} s`;
+  if (place.textContent !== text) place.textContent = text;
+}
+
+function finished(thread) {
+  if (!state.session || thread.session.id !== state.session.id) return;
+  show(thread);
+  say("The answer is complete.");
+  loadSessions().catch(complain);
+  loadModels().catch(complain);
+}
+
+function stick() {
+  const scroll = $(".ic-scroll");
+  if (state.stuck) scroll.scrollTop = scroll.scrollHeight;
+  $(".ic-down").hidden = state.stuck || !state.messages.length;
+}
+
+async function openSession(id) {
+  drafts.keep($(".ic-composer textarea").value);
+  const thread = await ask("thread", { session: id });
+  state.stuck = true;
+  if (thread.session.model && state.models.some((model) => model.id === thread.session.model)) await useModel(thread.session.model, false);
+  show(thread);
+  restoreDraft();
+  drawSessions();
+  drawPanel();
+}
+
+function newChat() {
+  following += 1;
+  Object.assign(state, { session: null, messages: [], writing: null, stuck: true });
+  address();
+  drawThread();
+  drawHead();
+  drawSend();
+  drawSessions();
+  drawPanel();
+  restoreDraft();
+}

@@ -1,0 +1,32 @@
+"""The Chat tab: one component, drawn by the scripts in `assets/` and served by `Actions`."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from ..service import Service
+from .actions import Actions, doors
+
+ASSETS = Path(__file__).parent / "assets"
+# They share one scope, in this order.
+SCRIPTS = (
+    "dom.js",
+    "store.js",
+    "sidebar.js",
+    "message.js",
+    "thread.js",
+    "settings.js",
+    "composer.js",
+    "main.js",
+)
+
+
+def build(service: Service) -> None:
+    """Put the chat into the Blocks being built."""
+    gr.HTML(
+        html_template=(ASSETS / "chat.html").read_text("utf-8"),
+        js_on_load="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
+        apply_default_css=False,
+        elem_id="chat",
+        server_functions=doors(Actions(service), service),
+    )

@@ -1,0 +1,16 @@
+"""What the page offers to start from: ways to speak, and first messages to click."""
+
+PERSONAS: dict[str, str] = {
+    "Friendly": "You are a friendly assistant.",
+    "Professional": "You are a professional assistant.",
+    "Caring": "You are a caring assistant.",
+    "Witty": "You are a witty assistant.",
+    "Enthusiastic": "You are an enthusiastic assistant.",
+}
+
+EXAMPLES: tuple[str, ...] = (
+    "Hello! Who are you?",
+    "What can I do in this app?",
+    "What is the capital of Japan?",
+    "My name is Ada. Can you remember it?",
+)
