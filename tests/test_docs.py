@@ -21,9 +21,9 @@ HERE = "http://127.0.0.1:7860"
 
 
 def snippets(language: str) -> list[str]:
-    """README's blocks of `language` that talk to a running server."""
+    """README's blocks of `language` that talk to a running server; comments are no talk."""
     blocks = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    return [block for block in blocks if "127.0.0.1:7860" in block]
+    return [block for block in blocks if re.search(r"^[^#\n]*://127.0.0.1:7860", block, re.MULTILINE)]
 
 
 def test_the_tables_are_those_of_the_code():
@@ -99,7 +99,7 @@ def test_shell_snippets_run(server: str, snippet: str, tmp_path: Path):
 def at(server: str, snippet: str) -> str:
     """The snippet as a reader would adapt it: the address, and the folder of the reader's own model."""
     moved = snippet.replace(HERE, server).replace(HERE.replace("http", "ws"), server.replace("http", "ws"))
-    return moved.replace("/models/my-model", os.environ["MY_MODEL"])
+    return moved.replace("/path/to/my-model", os.environ["MY_MODEL"])
 
 
 def run(command: list[str], place: Path) -> str:
