@@ -1,6 +1,5 @@
 """The tables of README.md, made from the code. `python -m tests.tables` writes them anew."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
@@ -45,8 +44,9 @@ def tasks() -> str:
 def written(text: str) -> str:
     """`text` with every table between its two marks as the code has it now."""
     for name, make in TABLES.items():
-        marks = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        text = re.sub(marks, lambda m, make=make: f"{m[1]}{make()}\n{m[2]}", text, flags=re.DOTALL)
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}{make()}\n{end}{rest.partition(end)[2]}"
     return text
 
 
