@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import BadMedia, InvalidRequest, TooLarge
 from .container import Limits, check
-from .ffmpeg import damaged, decode, probe, stored
+from .ffmpeg import damaged, decode, measure, probe, stored
 from .sounds import Sound
 
 
@@ -43,12 +43,12 @@ def open_clip(
         raise InvalidRequest("frames: give a positive `count` or a positive `fps`, not both")
     media_type = check(data, "video", limits)
     with stored(data) as path:
-        found = probe(path, "video")
-        own_fps, seconds = float(found.get("video_fps") or 0), float(found.get("duration") or 0)
-        if not own_fps or not seconds:
+        found = probe(path, media_type, "video")
+        seconds, own_fps = found.seconds or measure(path, media_type), found.fps
+        if not found.size or not seconds or not own_fps:
             raise damaged("video")
         wanted = _positions(max(1, round(seconds * own_fps)), own_fps, count, fps)
-        _check(found["video_size"], seconds, len(wanted), max_side, limits)
+        _check(found.size, seconds, len(wanted), max_side, limits)
         output = ["-an", "-vf", ",".join(_filters(wanted, max_side)), "-fps_mode", "passthrough"]
         output += ["-frames:v", str(len(wanted)), "-c:v", "ppm", "-f", "image2pipe"]
         frames = tuple(_from_ppm(decode(path, media_type, "video", output)))

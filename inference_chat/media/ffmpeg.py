@@ -1,13 +1,15 @@
 """Running the ffmpeg binary that comes with moviepy; imported only when there is something to decode."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from ..errors import BadMedia
+from ..errors import BadMedia, StorageFailed
+from ..files import explain_failure
 from .container import Kind
 
 SECONDS: Final = 120.0
@@ -30,36 +32,71 @@ def stored(data: bytes) -> Iterator[Path]:
     """`data` as a file for as long as the block runs; some containers are not read in order."""
     with tempfile.TemporaryDirectory(prefix="inference-chat-") as folder:
         path = Path(folder) / "media"
-        path.write_bytes(data)
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise StorageFailed(explain_failure(error, "temporary file")) from error
         yield path
 
 
-def probe(path: Path, kind: Kind) -> dict[str, Any]:
-    """What the file's header says, in moviepy's words; raises `BadMedia`."""
-    from moviepy.video.io.ffmpeg_reader import ffmpeg_parse_infos
+class Probe(NamedTuple):
+    """What a file's header says; `seconds` is None where it does not, `size` and `fps` are the video's."""
 
-    try:
-        found: dict[str, Any] = ffmpeg_parse_infos(str(path))
-    except (OSError, ValueError, KeyError, IndexError, AttributeError):  # what its parser trips over
-        raise damaged(kind) from None
-    if not found.get(f"{kind}_found"):
+    audio: bool
+    seconds: float | None
+    size: tuple[int, int] | None
+    fps: float
+
+
+def probe(path: Path, media_type: str, kind: Kind) -> Probe:
+    """Read the header without decoding; raises `BadMedia` when the file holds nothing of that kind."""
+    report = _run(path, media_type, kind, []).stderr.decode(errors="replace")
+    # The cover of an album is no video.
+    video = re.search(r"Stream #\S+ Video: (?!.*attached pic).* (\d+)x(\d+)[, ].*", report)
+    rate = re.search(r"([\d.]+k?) (?:fps|tbr)", video[0]) if video else None
+    found = Probe(
+        audio=bool(re.search(r"Stream #\S+ Audio: ", report)),
+        seconds=_seconds(re.search(r"Duration: (\d+):(\d+):([\d.]+)", report)),
+        size=(int(video[1]), int(video[2])) if video else None,
+        fps=float(rate[1].replace("k", "000")) if rate else 0.0,
+    )
+    if not found.audio and found.size is None:
+        raise damaged(kind)
+    if not (found.audio if kind == "audio" else found.size):
         raise BadMedia(f"The file holds no {kind}. Send one that does.")
     return found
 
 
+def measure(path: Path, media_type: str) -> float:
+    """The length of a clip whose header does not tell it, as recorders write them, in seconds."""
+    copy = ["-stats", "-map", "0:v:0", "-c", "copy", "-f", "null"]
+    report = _run(path, media_type, "video", [*copy, "pipe:1"]).stderr.decode(errors="replace")
+    return _seconds(re.search(r"(?s:.*)time=(\d+):(\d+):([\d.]+)", report)) or 0.0
+
+
 def decode(path: Path, media_type: str, kind: Kind, output: Sequence[str]) -> bytes:
     """What ffmpeg makes of the file; raises `BadMedia` when that is nothing."""
+    made: bytes = _run(path, media_type, kind, [*output, "pipe:1"]).stdout
+    if not made:
+        raise damaged(kind)
+    return made
+
+
+def _run(
+    path: Path, media_type: str, kind: Kind, output: Sequence[str]
+) -> "subprocess.CompletedProcess[bytes]":
     from imageio_ffmpeg import get_ffmpeg_exe
 
-    command = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]
-    command += ["-f", READERS[media_type], "-i", str(path), *output, "pipe:1"]
+    command = [get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-protocol_whitelist", "file,pipe"]
+    command += ["-f", READERS[media_type], "-i", str(path), *output]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        return subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise BadMedia(f"The {kind} takes too long to decode. Send a shorter or smaller one.") from None
-    if not done.stdout:
-        raise damaged(kind)
-    return done.stdout
+
+
+def _seconds(clock: re.Match[str] | None) -> float | None:
+    return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) if clock else None
 
 
 def damaged(kind: Kind) -> BadMedia:

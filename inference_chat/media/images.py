@@ -64,4 +64,4 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
         grey = grey * 255
     elif top > 255 or picture.mode.startswith("I;16"):
         grey = grey / SIXTEEN_BIT
-    return Image.fromarray(grey.round().clip(0, 255).astype(np.uint8), "L")
+    return Image.fromarray(grey.round().clip(0, 255).astype(np.uint8))

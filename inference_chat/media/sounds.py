@@ -52,11 +52,11 @@ def open_sound(
     output = ["-vn", "-af", f"aformat=channel_layouts={layout}", "-c:a", "pcm_f32be", "-f", "au"]
     output += ["-ar", str(rate)] if rate else []
     with stored(data) as path:
-        _check_length(probe(path, "audio"), limits)
+        _check_length(probe(path, media_type, "audio").seconds or 0.0, limits)
         sound = _from_au(decode(path, media_type, "audio", ["-t", str(limits.max_seconds + 1), *output]))
     if not sound.seconds:
         raise damaged("audio")
-    _check_length({"duration": sound.seconds}, limits)
+    _check_length(sound.seconds, limits)
     return sound
 
 
@@ -71,8 +71,7 @@ def wav_bytes(sound: Sound) -> bytes:
     return buffer.getvalue()
 
 
-def _check_length(found: dict[str, float], limits: Limits) -> None:
-    seconds = found.get("duration") or 0.0
+def _check_length(seconds: float, limits: Limits) -> None:
     if seconds > limits.max_seconds:
         raise TooLarge(f"The sound lasts {seconds:.0f} s; at most {limits.max_seconds:g} s are taken.")
 
