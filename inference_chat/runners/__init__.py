@@ -24,5 +24,5 @@ def task_of(checkpoint: Checkpoint) -> Task:
             return task
     shown = checkpoint.architecture or checkpoint.config.get("model_type") or "unknown"
     raise UnsupportedTask(
-        f"{checkpoint.folder.name!r} is a {shown}; models for {', '.join(RUNNERS)} can be run here."
+        f"{checkpoint.name!r} is a {shown}; models for {', '.join(RUNNERS)} can be run here."
     )

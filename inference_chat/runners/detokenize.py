@@ -25,6 +25,11 @@ class Detokenizer:
         self._ids.append(token)
         return self._take(final=False)
 
+    def peek(self, token: int) -> str:
+        """The text that would be there if `token` came next, an unfinished character included."""
+        before = self._decode(self._ids[self._prefix : self._read])
+        return self._decode([*self._ids[self._prefix :], token])[len(before) :]
+
     def flush(self) -> str:
         """What is left at the end, an unfinished character as the replacement character."""
         return self._take(final=True)
@@ -39,7 +44,11 @@ class Detokenizer:
 
 
 class StopStrings:
-    """Cuts a growing text at the first stop string, also where it spans several pieces."""
+    """Cuts a growing text before the stop string that is complete first, also across pieces.
+
+    Of several that end at the same place the longest counts, so the cut does not depend on how the
+    text was divided into pieces.
+    """
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stops)
@@ -51,11 +60,11 @@ class StopStrings:
         if not self._stops or self.hit:
             return "" if self.hit else piece
         text = self._held + piece
-        found = [at for at in (text.find(stop) for stop in self._stops) if at >= 0]
+        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
             self.hit, self._held = True, ""
-            return text[: min(found)]
-        keep = max((_overlap(text, stop) for stop in self._stops), default=0)
+            return text[: min(found)[1]]
+        keep = max(_overlap(text, stop) for stop in self._stops)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 

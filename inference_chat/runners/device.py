@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from ..errors import ModelFailed
 from ..settings import Settings
 from .checkpoint import Checkpoint
 
@@ -31,8 +32,11 @@ class Placement:
 
 
 def place(settings: Settings, checkpoint: Checkpoint) -> Placement:
-    """Choose device and dtype; imports torch only where the device has to be found out."""
-    device = settings.device if settings.device != "auto" else _found_device()
+    """Choose device and dtype; imports torch unless the settings say `cpu`.
+
+    Raises `ModelFailed` when the settings name a device that is not there.
+    """
+    device = settings.device if settings.device == "cpu" else _found_device(settings.device)
     if settings.dtype != "auto":
         return Placement(device, settings.dtype)
     if device == "cpu":
@@ -82,9 +86,12 @@ def give_back() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _found_device() -> str:
+def _found_device(wanted: str) -> str:
     import torch
 
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(name for name, there in found.items() if there)
+    if not found[wanted]:
+        raise ModelFailed(f"DEVICE={wanted} is set and torch finds no such device here; set DEVICE=auto.")
+    return wanted

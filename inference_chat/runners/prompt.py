@@ -1,6 +1,7 @@
 """From messages to the tokens a model reads: its chat template, and a window it must fit."""
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from ..schema import Message, Request, TextPart
 
 CONTEXT_TOKENS = 8
 """Tokens of the prompt that decide about the space in front of the first new one."""
+
+Turn = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,20 @@ class PromptBuilder:
         """Tokens of the request, with at least one and if possible `room` tokens left for the answer.
 
         Turns that do not fit are left out whole, the oldest first; the system prompt stays. Raises
-        `TooLarge` when not even the last message fits.
+        `TooLarge` when not even the last message fits, `InvalidRequest` when there is nothing to read
+        or the chat template refuses it, `UnsupportedTask` for anything but text.
         """
         if request.prompt is not None:
-            return self._completion(request.prompt)
+            ids = self._checked(self._tokens(request.prompt) if request.prompt else [])
+            return Prompt(ids, ids[-CONTEXT_TOKENS:])
         messages = [self._plain(message) for message in request.messages]
+        if len(messages) > 1 and messages[-1] == {"role": "assistant", "content": ""}:
+            messages.pop()  # a reply that was stopped before its first word is begun, not continued
         ids, dropped = self._fit(messages, min(room, self._window // 2))
+        continued = messages[-1]["role"] == "assistant" or not self._tokenizer.chat_template
+        return Prompt(ids, ids[-CONTEXT_TOKENS:] if continued else (), tuple(self._notes(dropped)))
+
+    def _notes(self, dropped: int) -> list[str]:
         notes = []
         if not self._tokenizer.chat_template:
             notes.append(
@@ -46,19 +57,9 @@ class PromptBuilder:
         if dropped:
             what = "message was" if dropped == 1 else f"{dropped} messages were"
             notes.append(f"The oldest {what} left out to fit the model's window of {self._window:,} tokens.")
-        continued = request.messages[-1].role == "assistant" or not self._tokenizer.chat_template
-        return Prompt(ids, ids[-CONTEXT_TOKENS:] if continued else (), tuple(notes))
+        return notes
 
-    def _completion(self, text: str) -> Prompt:
-        ids = list(self._tokenizer(text)["input_ids"])
-        if ids and ids[-1] == self._tokenizer.eos_token_id and len(ids) > 1:
-            ids.pop()  # some tokenizers close every text; a prompt is to be continued
-        if not ids:
-            raise InvalidRequest("The prompt is empty; write something to continue.")
-        self._check(len(ids))
-        return Prompt(ids, ids[-CONTEXT_TOKENS:])
-
-    def _plain(self, message: Message) -> dict[str, str]:
+    def _plain(self, message: Message) -> Turn:
         if not isinstance(message.content, str):
             other = next((part for part in message.content if not isinstance(part, TextPart)), None)
             if other is not None:
@@ -67,54 +68,69 @@ class PromptBuilder:
                 )
         return {"role": message.role, "content": message.text}
 
-    def _fit(self, messages: list[dict[str, str]], room: int) -> tuple[list[int], int]:
+    def _fit(self, messages: list[Turn], room: int) -> tuple[list[int], int]:
         """The tokens of as many of the latest turns as fit, and how many messages were left out."""
-        kept = len(messages) > 0 and messages[0]["role"] == "system"
+        kept = messages[0]["role"] == "system"
         system, turns = messages[:kept], messages[kept:]
-        starts = [i for i, turn in enumerate(turns) if turn["role"] == "user"] or [0]
-        for start in _halving(
-            starts, lambda at: len(self._render(system + turns[at:])) + room <= self._window
-        ):
-            ids = self._render(system + turns[start:])
-            if len(ids) + room <= self._window or start == starts[-1]:
-                self._check(len(ids))
-                return ids, start
-        raise AssertionError("the last start is always tried")
+        starts = [0, *(i for i, turn in enumerate(turns) if i and turn["role"] == "user")]
+        rendered: dict[int, list[int]] = {}
 
-    def _render(self, messages: list[dict[str, str]]) -> list[int]:
+        def fits(start: int) -> bool:
+            rendered[start] = self._render(system + turns[start:])
+            return len(rendered[start]) + room <= self._window
+
+        # The length falls with every turn left out; the last turn has to do with whatever room it leaves.
+        first = 0 if fits(0) else bisect_left(starts, True, lo=1, key=fits)
+        start = starts[min(first, len(starts) - 1)]
+        return self._checked(rendered[start]), start
+
+    def _render(self, messages: list[Turn]) -> list[int]:
         if not self._tokenizer.chat_template:
-            return list(self._tokenizer("\n".join(message["content"] for message in messages))["input_ids"])
-        goes_on = messages[-1]["role"] == "assistant"
-        how = {"continue_final_message": True} if goes_on else {"add_generation_prompt": True}
-        text = self._templated(messages, how)
+            return self._tokens("\n".join(message["content"] for message in messages))
+        text = self._templated(messages)
+        if messages[-1]["role"] == "assistant":
+            text = _with_last_spaces(text, messages[-1]["content"])
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _templated(self, messages: list[dict[str, str]], how: dict[str, bool]) -> str:
+    def _templated(self, messages: list[Turn]) -> str:
         from jinja2 import TemplateError
 
+        how = "continue_final_message" if messages[-1]["role"] == "assistant" else "add_generation_prompt"
         try:
-            return str(self._tokenizer.apply_chat_template(messages, tokenize=False, **how))
-        except TemplateError as error:
-            if messages[0]["role"] != "system" or len(messages) < 2:
-                raise InvalidRequest(f"{self._name}'s chat template refuses this: {error}.") from error
-            # Some families know no system role; their makers put its text before the first question.
-            first = {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
-            return self._templated([first, *messages[2:]], how)
+            return str(self._tokenizer.apply_chat_template(messages, tokenize=False, **{how: True}))
+        except Exception as error:  # a template is a program of the model's maker, and may raise anything
+            if messages[0]["role"] == "system" and len(messages) > 1:
+                return self._templated(_without_system(messages))
+            reason = str(error).split("\n")[0][:200] if isinstance(error, TemplateError) else ""
+            raise InvalidRequest(
+                f"{self._name}'s chat template refuses this: {reason or type(error).__name__}."
+            ) from error
 
-    def _check(self, tokens: int) -> None:
-        if tokens >= self._window:
+    def _tokens(self, text: str) -> list[int]:
+        """The tokens of a text to go on from, so without the end that some tokenizers put to every text."""
+        ids = list(self._tokenizer(text)["input_ids"])
+        return ids[:-1] if len(ids) > 1 and ids[-1] == self._tokenizer.eos_token_id else ids
+
+    def _checked(self, ids: list[int]) -> list[int]:
+        if not ids:
+            raise InvalidRequest("The prompt is empty; write something to continue.")
+        if len(ids) >= self._window:
             raise TooLarge(
-                f"The text is {tokens:,} tokens long and {self._name} reads {self._window - 1:,} at most; "
+                f"The text is {len(ids):,} tokens long and {self._name} reads {self._window - 1:,} at most; "
                 "shorten it."
             )
+        return ids
 
 
-def _halving(starts: Sequence[int], fits: Callable[[int], bool]) -> Sequence[int]:
-    """The first of `starts` that fits, then the last: length falls with every turn left out."""
-    if fits(starts[0]):
-        return [starts[0]]
-    low, high = 0, len(starts) - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fits(starts[middle]) else (middle, high)
-    return [starts[high]]
+def _without_system(messages: list[Turn]) -> list[Turn]:
+    """The same for families that know no system role: their makers put its text before the first question."""
+    system, first, *rest = messages
+    if first["role"] != "user":
+        return [system | {"role": "user"}, first, *rest]
+    return [first | {"content": f"{system['content']}\n\n{first['content']}"}, *rest]
+
+
+def _with_last_spaces(text: str, content: str) -> str:
+    """`text` with the spaces that `content` ends with: templates strip them, but people have read them."""
+    spaces = content[len(content.rstrip()) :]
+    return text if text.endswith(spaces) else text + spaces

@@ -6,13 +6,13 @@ the same seed gives the same text whatever else runs at the same time.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..errors import ModelFailed
 from ..schema import TokenLogprob
 
-if TYPE_CHECKING:
-    pass
+COLDEST = 1e-5
+"""Temperatures below take the likeliest token: dividing by them leaves the range of float32."""
 
 
 class SamplingOptions(Protocol):
@@ -37,7 +37,7 @@ class Sampler:
         import torch
         from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
-        self._greedy = options.temperature == 0
+        self._greedy = options.temperature < COLDEST
         self._history: list[list[int]] | None = None
         self._penalty = LogitsProcessorList()
         if options.repetition_penalty != 1:

@@ -1,0 +1,72 @@
+"""One answer being written: from its tokens to the text that may be shown."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..schema import FinishReason, TextDelta, TokenLogprob
+from .detokenize import Detokenizer, StopStrings
+from .sampling import logprobs
+
+
+class Answer:
+    """Row `row` of the answers to a request; `reason` says why it has ended, once it has.
+
+    With `alternatives` set, each delta carries the log-probabilities of its tokens, whose texts join to
+    the text of the answer (and the stop string that ended it, which the answer itself leaves out).
+    """
+
+    def __init__(
+        self,
+        row: int,
+        decode: Callable[[Sequence[int]], str],
+        ends: frozenset[int],
+        *,
+        limit: int,
+        context: Sequence[int] = (),
+        stops: Sequence[str] = (),
+        alternatives: int | None = None,
+    ) -> None:
+        self.row = row
+        self.count = 0
+        self.last = -1
+        self.reason: FinishReason | None = None
+        self._text = Detokenizer(decode, context)
+        self._stops = StopStrings(stops)
+        self._ends = ends
+        self._limit = limit
+        self._alternatives = alternatives
+        self._pending: list[TokenLogprob] = []
+
+    def push(self, token: int, logits: Any) -> TextDelta | None:
+        """Take the next token; the text it completes, if any."""
+        self.count += 1
+        self.last = token
+        if token in self._ends:
+            self.reason = "stop"
+            return None
+        text = self._decoded(token, logits)
+        shown = self._stops.push(text)
+        if self._stops.hit:
+            self.reason = "stop"
+        elif self.count >= self._limit:
+            self.reason = "length"
+        return self._delta(shown)
+
+    def close(self) -> TextDelta | None:
+        """What was held back at the end."""
+        held = self._stops.push(self._text.flush())
+        return self._delta(held + self._stops.flush())
+
+    def _decoded(self, token: int, logits: Any) -> str:
+        if self._alternatives is None:
+            return self._text.push(token)
+        found = logprobs(logits, token, self._alternatives, self._text.peek)
+        text = self._text.push(token)
+        self._pending.append(found.model_copy(update={"text": text}))
+        return text
+
+    def _delta(self, text: str) -> TextDelta | None:
+        if not text and not (self._pending and self.reason):
+            return None
+        tokens, self._pending = tuple(self._pending), []
+        return TextDelta(text=text, choice=self.row, tokens=tokens)
