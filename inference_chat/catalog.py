@@ -141,10 +141,9 @@ def _sorted(records: list[ModelRecord], sort: str) -> list[ModelRecord]:
     field = sort.removeprefix("-")
     if field not in SORTS:
         raise InvalidRequest(f"sort: one of {', '.join(SORTS)}; with `-` before it, downwards")
-    key: Callable[[ModelRecord], Any] = _age if field == "version" else attrgetter(field)
     if field == "name":
         return records[::-1] if sort.startswith("-") else records
-    return sorted(records, key=key, reverse=sort.startswith("-"))
+    return sorted(records, key=_KEYS.get(field, attrgetter(field)), reverse=sort.startswith("-"))
 
 
 def _folded(name: str) -> tuple[str, str]:
@@ -157,6 +156,14 @@ def _age(record: ModelRecord) -> tuple[int, Version, str]:
     return (1, version, "") if version else (0, Version("0"), record.version)
 
 
+# Moments with zones compare slowly.
+_KEYS: dict[str, Callable[[ModelRecord], Any]] = {
+    "version": _age,
+    "created_at": lambda record: record.created_at.timestamp(),
+    "updated_at": lambda record: record.updated_at.timestamp(),
+}
+
+
 @lru_cache(maxsize=8192)
 def _parsed(version: str) -> Version | None:
     try:
@@ -165,7 +172,6 @@ def _parsed(version: str) -> Version | None:
         return None
 
 
-@lru_cache(maxsize=65_536)
 def _entry(record: ModelRecord) -> Entry:
     labels = (*record.tags, *record.capabilities, *record.tasks, record.model_type)
     return entry(record.name, labels, f"{record.description} {record.hub_id or ''}")

@@ -13,6 +13,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
+    Connection,
     Float,
     Index,
     Integer,
@@ -119,11 +121,9 @@ class Records:
         conditions += [key == only] if only is not None else []
         with self._database.read() as connection:
             totals = connection.execute(_totals(key).where(*conditions)).all()
-            latencies: dict[str, list[float]] = {}
-            for name, total_ms in connection.execute(_newest_latencies(key, conditions)):
-                latencies.setdefault(name, []).append(total_ms)
+            latencies = {row[0]: _newest_latencies(connection, key == row[0], *conditions) for row in totals}
         return {
-            name: _figures(requests, errors, _speed(tokens, decode_ms), last_used, latencies.get(name, ()))
+            name: _figures(requests, errors, _speed(tokens, decode_ms), last_used, latencies[name])
             for name, requests, errors, tokens, decode_ms, last_used in totals
         }
 
@@ -145,12 +145,9 @@ def _totals(key: Any) -> Any:
     ).group_by(key)
 
 
-def _newest_latencies(key: Any, conditions: Iterable[Any]) -> Any:
-    rank = func.row_number().over(partition_by=key, order_by=runs.c.started_at.desc()).label("rank")
-    good = (
-        select(key.label("name"), runs.c.total_ms, rank).where(runs.c.error.is_(None), *conditions).subquery()
-    )
-    return select(good.c.name, good.c.total_ms).where(good.c.rank <= PERCENTILE_RUNS)
+def _newest_latencies(connection: Connection, *conditions: ColumnElement[bool]) -> list[float]:
+    newest = select(runs.c.total_ms).where(runs.c.error.is_(None), *conditions)
+    return list(connection.scalars(newest.order_by(runs.c.started_at.desc()).limit(PERCENTILE_RUNS)))
 
 
 def _speed(tokens: int, decode_ms: float) -> float | None:

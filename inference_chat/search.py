@@ -20,17 +20,17 @@ BREAKS: Final = str.maketrans(dict.fromkeys("-_./,;:()!?\"'", " "))
 
 
 class Entry(NamedTuple):
-    """What can be found of one model, in lower case, prepared once."""
+    """What can be found of one model, in lower case; in `labels` each stands between line ends."""
 
     name: str
-    labels: frozenset[str]
+    labels: str
     everything: str
 
 
 def entry(name: str, labels: Iterable[str], description: str) -> Entry:
     """Prepare a model's name, its labels (tags, tasks, capabilities) and its description."""
-    name, marks = name.lower(), frozenset(label.lower() for label in labels)
-    return Entry(name, marks, "\n".join((name, *marks, description.lower())))
+    name, marks = name.lower(), "\n".join(("", *labels, "")).lower()
+    return Entry(name, marks, name + marks + description.lower())
 
 
 class Index:
@@ -76,6 +76,6 @@ def _worth(word: str, found: Entry) -> int:
         return EXACT_NAME
     if word in found.name:
         return NAME_WORD if word in found.name.translate(BREAKS).split() else NAME_PART
-    if word in found.labels:
+    if f"\n{word}\n" in found.labels:
         return LABEL
-    return LABEL_PART if any(word in label for label in found.labels) else DESCRIPTION
+    return LABEL_PART if word in found.labels else DESCRIPTION

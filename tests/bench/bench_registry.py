@@ -1,4 +1,4 @@
-"""How long the registry takes with many models: `python tests/bench/bench_registry.py [models]`."""
+"""How long the registry takes with many models: `python -m tests.bench.bench_registry [models]`."""
 
 import statistics
 import sys
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inference_chat.registry import ModelRecord, Registry
+
+from .report import section
 
 WORDS = ["tiny", "small", "base", "large", "chat", "instruct", "vision"]
 WORDS += ["speech", "code", "math", "story", "french", "swift", "robust"]
@@ -58,11 +60,13 @@ def main(models: int) -> None:
             "search for no one": lambda: registry.search("zzzzzz"),
             "search within memory": lambda: registry.search("code", max_memory_bytes=10**7),
         }
-        print(f"{models} models{'':16} first ms  median    worst")
+        rows = []
         for name, action in actions.items():
             first, _ = timed(action, 1)
             median, worst = timed(action)
-            print(f"{name:28} {first:8.1f} {median:7.1f} {worst:8.1f}")
+            rows.append(f"| {name} | {first:.1f} | {median:.1f} | {worst:.1f} |")
+    head = f"{models:,} models; milliseconds.\n\n| | first | median of 15 | worst |\n|---|---|---|---|\n"
+    section("Registry", head + "\n".join(rows))
 
 
 if __name__ == "__main__":
