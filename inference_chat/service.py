@@ -121,6 +121,8 @@ class Service:
         text = prompt if prompt is not None else "".join(message.text for message in messages)
         if not text.strip() and not any(not isinstance(m.content, str) for m in messages):
             raise InvalidRequest("The input is empty: give `prompt` or `messages` with something to read.")
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise InvalidRequest("The input has half a character (a lone surrogate); send whole ones.")
         if len(text) > self.settings.max_prompt_chars:
             raise TooLarge(
                 f"The input has {len(text):,} characters, {self.settings.max_prompt_chars:,} are allowed."

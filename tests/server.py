@@ -63,8 +63,11 @@ class Server:
     def http(self, **more: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60, **more)
 
-    def socket(self, session_id: str, **more: Any) -> "Socket":
-        return Socket(connect(f"{self.ws}/chat/{session_id}/ws", **more))
+    @contextmanager
+    def socket(self, session_id: str, **more: Any) -> Iterator["Socket"]:
+        """A client of the chat socket; it closes properly at the end of the block."""
+        with connect(f"{self.ws}/chat/{session_id}/ws", **more) as connection:
+            yield Socket(connection)
 
 
 class Socket:
@@ -72,12 +75,6 @@ class Socket:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
-
-    def __enter__(self) -> "Socket":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.connection.close()
 
     def send(self, type: str, **fields: Any) -> None:
         self.connection.send(json.dumps({"type": type, **fields}))

@@ -80,9 +80,13 @@ class Problem(BaseModel):
 
 def make_problem(status: int, code: str, detail: str) -> Problem:
     """The one shape of an error."""
-    title = code.replace("_", " ").capitalize()
     return Problem(
-        type=f"urn:inference-chat:error:{code}", title=title, status=status, detail=detail, code=code
+        type=f"urn:inference-chat:error:{code}",
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        # A detail may quote what was sent, which may hold what cannot be encoded.
+        detail=detail.encode(errors="replace").decode(),
+        code=code,
     )
 
 
