@@ -276,7 +276,7 @@ def test_the_first_words_become_the_title(sessions: Sessions, session: Session, 
     assert sessions.message(session.id, said.id).content == content
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(text=st.text())
 def test_any_text_survives(sessions: Sessions, session: Session, text: str):
     said, _ = sessions.add_turn(session.id, text, parent_id=None, model=None)

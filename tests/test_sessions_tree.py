@@ -130,5 +130,5 @@ class Conversation(RuleBasedStateMachine):
             assert list(message.siblings) == family
 
 
-Conversation.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+Conversation.TestCase.settings = settings(max_examples=15, stateful_step_count=25)
 TestConversation = Conversation.TestCase
