@@ -13,7 +13,6 @@ from inference_chat.settings import Settings, variables
 
 from . import tiny
 
-
 # A busy machine is no failure: no test is timed.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
