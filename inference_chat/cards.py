@@ -67,7 +67,8 @@ def read_card(path: Path) -> ModelCard:
 def find_cards(folder: Path) -> Iterator[tuple[Path, ModelCard | InvalidModel]]:
     """The cards in a folder: one per sub-folder that holds a model, and every other `.md` file.
 
-    Gives the sub-folder or the file with its card, or with what is wrong with it.
+    Gives the sub-folder or the file with its card, or with what is wrong with it. A model that comes
+    without a card goes by the name of its folder.
     """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_dir() and any((path / name).is_file() for name in CONFIGS):
@@ -76,13 +77,21 @@ def find_cards(folder: Path) -> Iterator[tuple[Path, ModelCard | InvalidModel]]:
             card = path
         else:
             continue
-        if card.is_file():
-            yield path, _card_or_error(card)
+        yield path, _card_or_error(card) if card.is_file() else _bare(path)
 
 
 def capability(task: str) -> str:
     """The word people read for a task: `text-generation` → `TextGeneration`."""
     return "".join(word[:1].upper() + word[1:] for word in task.split("-"))
+
+
+def _bare(folder: Path) -> ModelCard | InvalidModel:
+    try:
+        return ModelCard(name=folder.name)
+    except ValidationError:
+        return InvalidModel(
+            f"The folder name {folder.name!r} cannot be a model's name; add a README.md with one."
+        )
 
 
 def _card_or_error(path: Path) -> ModelCard | InvalidModel:

@@ -99,8 +99,9 @@ def test_cards_are_found_in_model_folders_and_as_files(tmp_path: Path):
     write(tmp_path / "one.md", "---\n[\n---\n")
     write(tmp_path / "README.md", "about this folder")
     found = dict(find_cards(tmp_path))
-    assert [path.name for path in found] == ["a", "b", "one.md"]
+    assert [path.name for path in found] == ["a", "b", "no-card", "one.md"]
     assert isinstance(found[tmp_path / "one.md"], InvalidModel)
+    assert found[tmp_path / "no-card"] == ModelCard(name="no-card")
     assert list(find_cards(tmp_path / "nowhere")) == []
 
 
