@@ -17,9 +17,8 @@ TABS: dict[str, Callable[[Service], None]] = {
 
 def build(service: Service) -> gr.Blocks:
     """The page and the public endpoints of Gradio's clients; nothing is loaded or fetched by it."""
-    with gr.Blocks(
-        title="Inference Chat", fill_height=True, fill_width=True, analytics_enabled=False
-    ) as demo:
+    demo: gr.Blocks = gr.Blocks(title="Inference Chat", fill_height=True, analytics_enabled=False)
+    with demo:
         if len(TABS) == 1:
             next(iter(TABS.values()))(service)
         else:

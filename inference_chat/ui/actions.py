@@ -95,7 +95,7 @@ class Actions:
         if not text.strip():
             raise InvalidRequest("The message is empty: write something first.")
         if session is None:
-            session = (await self._chats.start(caller, model=model, system_prompt=system_prompt)).id
+            return await self._begin(caller, text, model, settings, system_prompt)
         await self._keep(caller, session, settings)
         await self._chats.send(caller, session, text, model=model, parent_id=parent if edit else "head")
         return await self.thread(caller, session=session)
@@ -183,6 +183,18 @@ class Actions:
         self._service.admit(caller)
         stored = await self._chats.load(caller, conversation)
         return await self.thread(caller, session=stored.id)
+
+    async def _begin(
+        self, caller: Caller, text: str, model: str | None, settings: JSON | None, system_prompt: str
+    ) -> JSON:
+        """A conversation that begins with `text`; there is none when the text is refused."""
+        started = await self._chats.start(caller, model=model, system_prompt=system_prompt, settings=settings)
+        try:
+            await self._chats.send(caller, started.id, text, model=model)
+        except InferenceChatError:
+            await self._chats.delete(caller, started.id)
+            raise
+        return await self.thread(caller, session=started.id)
 
     async def _keep(self, caller: Caller, session: str, settings: JSON | None) -> None:
         """The browser's settings are the conversation's from now on."""

@@ -28,8 +28,8 @@ THEME = gr.themes.Base(
 
 def css() -> str:
     """The style sheet: that of the chat, and the colours of code in light and in dark."""
-    light = HtmlFormatter(style="friendly").get_style_defs(".ic-code pre")
-    dark = HtmlFormatter(style="github-dark").get_style_defs(".dark .ic-code pre")
+    light = HtmlFormatter(style="friendly").get_style_defs(".ic-code pre")  # type: ignore[no-untyped-call]
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".dark .ic-code pre")  # type: ignore[no-untyped-call]
     return "\n".join(((ASSETS / "chat.css").read_text("utf-8"), light, dark))
 
 

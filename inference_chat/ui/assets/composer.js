@@ -34,6 +34,7 @@ async function begin(action, data) {
     return true;
   } catch (error) {
     complain(error);
+    if (state.session && error instanceof Refused) await ask("thread", { session: state.session.id }).then(show, complain);
     return false;
   } finally {
     state.busy = false;
@@ -53,6 +54,8 @@ async function sendComposed() {
   composer.value = "";
   grow(composer);
   if (await submit(text)) return;
+  const newest = state.messages.findLast((one) => one.role === "user");
+  if (newest && newest.text === text && state.messages.at(-1).status === "failed") return; // it is in the conversation, with a Retry
   composer.value = text; // nothing that was typed is lost
   drafts.keep(text);
   grow(composer);

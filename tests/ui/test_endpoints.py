@@ -1,0 +1,93 @@
+"""Gradio's own client at the public endpoints, over a real socket."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from inference_chat.ui.endpoints import PUBLIC
+from tests.server import Server
+
+SHORT = {"max_tokens": 8, "temperature": 0}
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[Client]:
+    connected = Client(server.url, verbose=False)
+    yield connected
+    connected.close()
+
+
+def endpoints(client: Client) -> dict[str, Any]:
+    return dict(client.view_api(return_format="dict", print_info=False)["named_endpoints"])
+
+
+def test_these_endpoints_are_public_and_no_others(client: Client):
+    api = client.view_api(return_format="dict", print_info=False)
+    assert set(api["named_endpoints"]) == {f"/{name}" for name in PUBLIC}
+    assert api["unnamed_endpoints"] == {}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_endpoint_is_described(client: Client, name: str):
+    assert endpoints(client)[f"/{name}"]["description"]
+
+
+def test_parameters_have_types_and_defaults(client: Client):
+    first, second, *_ = endpoints(client)["/chat"]["parameters"]
+    assert (first["parameter_name"], first["parameter_has_default"]) == ("message", False)
+    assert (second["parameter_name"], second["parameter_default"]) == ("session_id", None)
+
+
+def test_a_conversation_goes_on(client: Client):
+    text, session = client.predict("Hello", parameters=SHORT, api_name="/chat")
+    assert text
+    again, same = client.predict("And now?", session_id=session, api_name="/chat")
+    assert same == session
+    assert again
+
+
+def test_the_last_of_a_stream_is_the_whole_reply(client: Client, server: Server):
+    job = client.submit("Hello", parameters={"max_tokens": 60}, api_name="/chat")
+    *_, (text, session) = job
+    with server.http() as http:
+        stored = http.get(f"/chat/{session}/history").json()
+    assert stored["messages"][-1]["content"] == text
+
+
+def test_generates_from_a_prompt(client: Client):
+    first = client.predict("Once", parameters=SHORT, api_name="/generate")
+    assert first == client.predict("Once", parameters=SHORT, api_name="/generate")
+
+
+def test_models_are_listed_loaded_and_unloaded(client: Client):
+    listed = client.predict(api_name="/list_models")
+    assert [item["name"] for item in listed["items"]] == ["tiny-llama"]
+    assert client.predict("tiny-llama", api_name="/unload_model")["status"] == "available"
+    assert client.predict("tiny-llama", api_name="/load_model")["status"] == "loaded"
+
+
+def test_the_cache_tells_its_figures(client: Client):
+    assert {"hits", "misses", "size"} <= client.predict(api_name="/cache_stats").keys()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "said"),
+    [
+        ("/chat", {"message": "  "}, "message is empty"),
+        ("/chat", {"message": 3}, "must be text"),
+        ("/chat", {"message": "x", "parameters": "hot"}, "given as an object"),
+        ("/chat", {"message": "x", "parameters": {"temperature": 9}}, "temperature"),
+        ("/chat", {"message": "x", "session_id": "none"}, "conversation"),
+        ("/generate", {"prompt": "x", "model": "nobody"}, "nobody"),
+        ("/load_model", {"model": "nobody"}, "nobody"),
+        ("/list_models", {"limit": -1}, "at least 0"),
+        ("/register_model", {"model": {"name": "x", "file_path": "/nowhere"}}, "folder"),
+    ],
+)
+def test_a_refusal_is_one_sentence(client: Client, endpoint: str, arguments: dict[str, Any], said: str):
+    with pytest.raises(AppError, match=said) as caught:
+        client.predict(**arguments, api_name=endpoint)
+    assert "Traceback" not in str(caught.value)
