@@ -7,70 +7,28 @@ as it grows; who comes back finds it, finished or still growing.
 import asyncio
 import builtins
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from .access import Caller
 from .errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy, TooLarge
-from .jobs import Job, Jobs
+from .jobs import Jobs
 from .messages import ChatMessage, Session
 from .models import Models
 from .registry import ModelRecord
-from .schema import JSON, Content, Event, Finished, Message, Request, Task, TextDelta
+from .schema import JSON, Content, Finished, Message, Request, Task, TextDelta
 from .sessions import Sessions
 from .settings import Settings
+from .turns import Turn, outcome, prompt_of
+
+__all__ = ["Chats", "Turn"]
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 CHECKPOINT_SECONDS = 1.0
 """A half reply is stored so often; a killed process loses no more of it."""
-
-
-@dataclass(eq=False)
-class Turn:
-    """A reply being written; a `bound` one ends when nobody reads it any more."""
-
-    session_id: str
-    user: ChatMessage | None
-    reply: ChatMessage
-    job: Job
-    prefix: str = ""
-    readers: int = 0
-    bound: bool = False
-    task: "asyncio.Task[ChatMessage] | None" = field(default=None, repr=False)
-
-    @property
-    def text(self) -> str:
-        """The whole reply as far as it is written."""
-        return self.prefix + self.job.text()
-
-    @contextmanager
-    def reading(self, *, bound: bool = False) -> Iterator[None]:
-        """Count as a reader; `bound` says that the reply is only for this reader and those who join."""
-        self.bound |= bound
-        self.readers += 1
-        try:
-            yield
-        finally:
-            self.readers -= 1
-            if self.bound and not self.readers:
-                self.job.cancel()
-
-    async def watch(self, start: int = 0) -> AsyncGenerator[tuple[int, Event], None]:
-        """The job's events, counted in `readers` while one reads."""
-        with self.reading():
-            async with aclosing(self.job.watch(start)) as events:
-                async for item in events:
-                    yield item
-
-    async def finished(self) -> ChatMessage:
-        """The reply as it is stored at the end; a failed one carries its error."""
-        assert self.task is not None
-        return await asyncio.shield(self.task)
 
 
 class Chats:
@@ -320,7 +278,7 @@ class Chats:
             path = await self._store(self._sessions.path, session.id, reply.id)
             request = Request(
                 model=record.id,
-                messages=_prompt(session.system_prompt, path[:-1], prefix),
+                messages=prompt_of(session.system_prompt, path[:-1], prefix),
                 options=options.model_copy(update={"n": 1}),
                 use_cache=False,
             )
@@ -348,18 +306,18 @@ class Chats:
         """Store the reply as it grows, and its end."""
         loop = asyncio.get_running_loop()
         stored = loop.time()
-        outcome: JSON = {}
+        end: JSON = {}
         try:
             async for _, event in turn.job.watch():
                 if isinstance(event, TextDelta) and loop.time() - stored >= CHECKPOINT_SECONDS:
                     await self._checkpoint(turn)
                     stored = loop.time()
                 elif isinstance(event, Finished):
-                    outcome = _outcome(event)
+                    end = outcome(event)
         except InferenceChatError as error:
-            outcome = {"status": "failed", "error": {"code": error.code, "detail": error.detail}}
+            end = {"status": "failed", "error": {"code": error.code, "detail": error.detail}}
         try:
-            return await self._finish(turn, outcome)
+            return await self._finish(turn, end)
         finally:
             del self._turns[turn.session_id]
 
@@ -369,9 +327,9 @@ class Chats:
         except InferenceChatError as error:
             logger.warning("A half reply could not be stored: %s", error.detail)
 
-    async def _finish(self, turn: Turn, outcome: JSON) -> ChatMessage:
+    async def _finish(self, turn: Turn, end: JSON) -> ChatMessage:
         stored: ChatMessage = await self._store(
-            self._sessions.finish, turn.reply.id, text=turn.text, **outcome
+            self._sessions.finish, turn.reply.id, text=turn.text, **end
         )
         return stored
 
@@ -392,37 +350,3 @@ class _Starting:
 
     def __exit__(self, *_: object) -> None:
         self._starting.discard(self._session_id)
-
-
-def _outcome(finished: Finished) -> JSON:
-    return {
-        "status": "cancelled" if finished.finish_reason == "cancelled" else "complete",
-        "finish_reason": finished.finish_reason,
-        "usage": finished.usage,
-        "timing": finished.timing,
-        "receipt": finished.receipt.model_dump(mode="json") if finished.receipt else None,
-        "notes": finished.notes,
-    }
-
-
-def _prompt(system_prompt: str, path: list[ChatMessage], prefix: str) -> tuple[Message, ...]:
-    """What the model reads: empty replies are left out, and neighbours of one speaker joined."""
-    messages: list[Message] = []
-    if system_prompt.strip():
-        messages.append(Message(role="system", content=system_prompt))
-    for stored in path:
-        if not stored.content:
-            continue
-        last = messages[-1] if messages else None
-        if (
-            last
-            and last.role == stored.role
-            and isinstance(last.content, str)
-            and isinstance(stored.content, str)
-        ):
-            messages[-1] = Message(role=last.role, content=f"{last.content}\n\n{stored.content}")
-        else:
-            messages.append(Message(role=stored.role, content=stored.content))
-    if prefix:
-        messages.append(Message(role="assistant", content=prefix))
-    return tuple(messages)

@@ -14,7 +14,7 @@ ROWS: list[set[str]] = [
     {"cards", "catalog", "database", "files", "media", "messages", "transcripts", "tree", "search"}
     | {"registry", "sessions", "records", "cache"},
     {"runners"},
-    {"access", "hub", "worker", "pool", "jobs", "engine", "models", "chats", "service"},
+    {"access", "hub", "worker", "pool", "jobs", "engine", "models", "turns", "chats", "service"},
     {"api", "ui"},
     {"start", "__main__", "__init__"},
 ]

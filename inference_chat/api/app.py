@@ -41,7 +41,7 @@ def create_app(service: Service, demo: "gr.Blocks | None" = None, **mount: Any) 
         description=DESCRIPTION,
         lifespan=lifespan,
         exception_handlers=HANDLERS,
-        responses=problems(401, 429, 500),
+        responses=problems(401, 422, 429, 500),
         # The first stands outermost.
         middleware=[
             Middleware(Envelope),
@@ -63,25 +63,25 @@ def _add_routes(app: FastAPI) -> None:
         app.add_api_route(path, endpoint, methods=[method], tags=[tag], responses=problems(*statuses), **more)
 
     model, reply = models.ModelAnswer, chat.Reply
-    route("GET", "/models", models.list_models, "models", 422)
-    route("POST", "/models", models.register_model, "models", 403, 409, 413, 422, 503, status_code=201)
-    route("GET", "/models/search", models.search_models, "models", 422)
+    route("GET", "/models", models.list_models, "models")
+    route("POST", "/models", models.register_model, "models", 403, 409, 413, 503, status_code=201)
+    route("GET", "/models/search", models.search_models, "models")
     route("GET", "/models/{id}", models.get_model, "models", 404)
     route("DELETE", "/models/{id}", models.delete_model, "models", 403, 404, 409, 503, status_code=204)
     route("GET", "/models/{id}/versions", models.model_versions, "models", 404)
-    route("POST", "/models/{id}/load", models.load_model, "models", 404, 422, 503, response_model=model)
+    route("POST", "/models/{id}/load", models.load_model, "models", 404, 503, response_model=model)
     route("POST", "/models/{id}/unload", models.unload_model, "models", 404, 409)
 
     answer = inference.TextAnswer
-    failures = (404, 413, 422, 503, 504)
+    failures = (404, 413, 503, 504)
     route("POST", "/inference/text", inference.infer_text, "inference", *failures, response_model=answer)
 
-    failures = (404, 409, 413, 422, 503)
-    route("POST", "/chat/start", chat.start_chat, "chat", 404, 413, 422, 503, status_code=201)
-    route("GET", "/chat", chat.list_chats, "chat", 422)
-    route("POST", "/chat/import", chat.import_chat, "chat", 413, 422, 503, status_code=201)
+    failures = (404, 409, 413, 503)
+    route("POST", "/chat/start", chat.start_chat, "chat", 404, 413, 503, status_code=201)
+    route("GET", "/chat", chat.list_chats, "chat")
+    route("POST", "/chat/import", chat.import_chat, "chat", 413, 503, status_code=201)
     route("GET", "/chat/{id}", chat.get_chat, "chat", 404)
-    route("PATCH", "/chat/{id}", chat.change_chat, "chat", 404, 422, 503)
+    route("PATCH", "/chat/{id}", chat.change_chat, "chat", 404, 503)
     route("DELETE", "/chat/{id}", chat.delete_chat, "chat", 404, 503, status_code=204)
     route("POST", "/chat/{id}/restore", chat.restore_chat, "chat", 404, 503)
     route("POST", "/chat/{id}/message", chat.send_message, "chat", *failures, response_model=reply)
@@ -89,10 +89,10 @@ def _add_routes(app: FastAPI) -> None:
     route("POST", "/chat/{id}/continue", chat.continue_reply, "chat", *failures, response_model=reply)
     route("POST", "/chat/{id}/stop", chat.stop_reply, "chat", 404)
     route("POST", "/chat/{id}/clear", chat.clear_chat, "chat", 404, 503)
-    route("POST", "/chat/{id}/select", chat.select_branch, "chat", 404, 422, 503)
-    route("GET", "/chat/{id}/history", chat.history, "chat", 404, 422)
-    route("GET", "/chat/{id}/export", chat.export_chat, "chat", 404, 422)
-    route("PUT", "/chat/{id}/messages/{message_id}/feedback", chat.give_feedback, "chat", 404, 422, 503)
+    route("POST", "/chat/{id}/select", chat.select_branch, "chat", 404, 503)
+    route("GET", "/chat/{id}/history", chat.history, "chat", 404)
+    route("GET", "/chat/{id}/export", chat.export_chat, "chat", 404)
+    route("PUT", "/chat/{id}/messages/{message_id}/feedback", chat.give_feedback, "chat", 404, 503)
     app.add_api_websocket_route("/chat/{id}/ws", websocket.chat_socket)
 
     route("GET", "/cache/stats", operations.cache_stats, "operations")

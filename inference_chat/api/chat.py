@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..chats import Turn
 from ..messages import ChatMessage, Feedback, Session
 from ..schema import JSON, Content
+from ..turns import Turn
 from .dependencies import TheCaller, TheService
 from .frames import frames_of_turn
 from .streaming import stream, wait

@@ -16,11 +16,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import assert_never
 
-from ..chats import Turn
 from ..errors import InferenceChatError, TryLater
 from ..jobs import Job
 from ..messages import ChatMessage
 from ..schema import JSON, Finished, Progress, TextDelta
+from ..turns import Turn
 from .errors import Problem, problem_of
 
 

@@ -1,0 +1,70 @@
+"""What the page's own doors give away; the page here is small, its mount is the real one."""
+
+import json
+import os
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import pytest
+
+from inference_chat.service import Service
+from tests.server import serving, settings
+
+
+def same(file: str) -> str:
+    return file
+
+
+@pytest.fixture
+def demo() -> gr.Blocks:
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        given, got = gr.File(), gr.File()
+        gr.Button().click(same, given, got, api_name="same")
+    return blocks
+
+
+def run(http: httpx.Client, path: str) -> str:
+    """What the page's function `same` says to a file of the server."""
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    event = http.post("/gradio_api/call/same", json={"data": [file]}).json()["event_id"]
+    return http.get(f"/gradio_api/call/same/{event}").text
+
+
+def test_a_file_of_the_host_cannot_be_read(tmp_path: Path, demo: gr.Blocks):
+    """Gradio checks no path of a mounted page that has not been told it is launched."""
+    with serving(Service(settings(tmp_path)), demo) as server, server.http() as http:
+        assert "event: error" in run(http, os.__file__)
+        uploaded = http.post("/gradio_api/upload", files={"files": ("mine.txt", b"my own words")}).json()[0]
+        answer = run(http, uploaded)
+        assert "event: complete" in answer
+        shown = json.loads(answer.split("data: ")[-1])[0]
+        assert http.get(f"/gradio_api/file={shown['path']}").text == "my own words"
+
+
+def test_routes_stand_before_the_page(tmp_path: Path, demo: gr.Blocks):
+    with serving(Service(settings(tmp_path)), demo, css="b {}") as server, server.http() as http:
+        assert http.get("/").headers["content-type"].startswith("text/html")
+        assert http.get("/healthz").json()["status"] == "ok"
+        assert http.get("/").headers["x-request-id"]
+
+
+def test_a_key_guards_the_page_too(tmp_path: Path, demo: gr.Blocks):
+    with serving(Service(settings(tmp_path, api_keys="k")), demo) as server, server.http() as http:
+        for path in (
+            "/",
+            "/config",
+            "/gradio_api/info",
+            "/gradio_api/queue/data",
+            "/assets/x.js",
+            "/theme.css",
+        ):
+            assert http.get(path).status_code == 401, path
+        for path in (
+            "/gradio_api/queue/join",
+            "/gradio_api/upload",
+            "/gradio_api/cancel",
+            "/gradio_api/call/same",
+        ):
+            assert http.post(path).status_code == 401, path
+        assert http.get("/", headers={"X-API-Key": "k"}).status_code == 200
