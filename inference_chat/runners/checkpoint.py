@@ -62,9 +62,11 @@ class Checkpoint:
 
     @property
     def cached_elements(self) -> int:
-        """Numbers that the keys and values of a full window take; of 4,096 tokens where it is longer."""
+        """Numbers in the keys and values of a full window, or of 4,096 tokens; 0 without attention."""
         layers = self._number("num_hidden_layers", "n_layer")
-        heads = self._number("num_attention_heads", "n_head") or 1
+        heads = self._number("num_attention_heads", "n_head")
+        if not heads:
+            return 0
         head = self._number("head_dim") or self._number("hidden_size", "n_embd") // heads
         width = head * (self._number("num_key_value_heads") or heads)
         return 2 * layers * width * min(self.window, LONGEST_CACHE)

@@ -39,11 +39,11 @@ class Sampler:
 
         self._greedy = options.temperature < COLDEST
         self._history: list[list[int]] | None = None
-        self._penalty = LogitsProcessorList()
+        self._processors = LogitsProcessorList()
         if options.repetition_penalty != 1:
-            self._penalty.append(RepetitionPenaltyLogitsProcessor(options.repetition_penalty))
+            self._processors.append(RepetitionPenaltyLogitsProcessor(options.repetition_penalty))
             self._history = [list(prompt) for _ in range(rows)]
-        self._warpers = LogitsProcessorList([] if self._greedy else _warpers(options))
+        self._processors.extend([] if self._greedy else _warpers(options))
         self._generators = [torch.Generator().manual_seed((seed + row) % 2**63) for row in range(rows)]
 
     def choose(self, logits: Any, rows: Sequence[int]) -> list[int]:
@@ -54,14 +54,11 @@ class Sampler:
             raise ModelFailed(
                 "The model produced numbers that are not finite; try another dtype (DTYPE=float32)."
             )
-        ids: Any = torch.empty((len(rows), 0), dtype=torch.long)
-        if self._history is not None:
-            ids = torch.tensor([self._history[row] for row in rows])
-        scores: torch.Tensor = self._penalty(ids, logits)
+        scores = self.scores(logits, rows)
         if self._greedy:
             chosen = [int(token) for token in scores.argmax(dim=-1)]
         else:
-            probabilities = torch.softmax(self._warpers(ids, scores), dim=-1)
+            probabilities = torch.softmax(scores, dim=-1)
             chosen = [
                 int(torch.multinomial(probabilities[i], 1, generator=self._generators[row]))
                 for i, row in enumerate(rows)
@@ -70,6 +67,15 @@ class Sampler:
             for row, token in zip(rows, chosen, strict=True):
                 self._history[row].append(token)
         return chosen
+
+    def scores(self, logits: Any, rows: Sequence[int]) -> Any:
+        """The logits as the options change them; tokens that must not be drawn have -inf."""
+        import torch
+
+        ids: Any = torch.empty((len(rows), 0), dtype=torch.long)
+        if self._history is not None:
+            ids = torch.tensor([self._history[row] for row in rows])
+        return self._processors(ids, logits)
 
 
 def _warpers(options: SamplingOptions) -> list[Any]:

@@ -91,7 +91,9 @@ class TextRunner(Runner):
 
     def _load(self) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         how: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
         folder = str(self.checkpoint.folder)
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, **how)

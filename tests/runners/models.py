@@ -1,0 +1,92 @@
+"""Tiny real models of many families, and how the tests ask them."""
+
+import os
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+import pytest
+
+from inference_chat.runners.checkpoint import inspect
+from inference_chat.runners.device import Placement
+from inference_chat.runners.text import TextOptions, TextRunner
+from inference_chat.schema import Event, Message, Request, Result
+from tests import tiny
+
+ATTENTION = {"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 96}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "Llama": ATTENTION,
+    "Qwen2": ATTENTION,
+    "Phi3": ATTENTION,
+    "Mistral": ATTENTION | {"sliding_window": 24},
+    "Gemma2": ATTENTION | {"head_dim": 16, "sliding_window": 24, "query_pre_attn_scalar": 16},
+    "Gemma3": ATTENTION | {"head_dim": 16, "sliding_window": 24, "query_pre_attn_scalar": 16},
+    "GPT2": {"n_embd": 48, "n_layer": 2, "n_head": 4, "n_positions": 1024},
+    "Mamba": {"state_size": 8},
+    "Lfm2": ATTENTION | {"layer_types": ["conv", "full_attention"]},
+}
+OWN_CONFIG = {"Gemma3": "Gemma3TextConfig"}
+OWN_MODEL = {"GPT2": "GPT2LMHeadModel"}
+
+
+def build(family: str, folder: Path, **changes: Any) -> Path:
+    """Write a random two-layer model of `family` with a window of 1,024 tokens."""
+    import torch
+    import transformers
+
+    tokenizer = tiny._tokenizer(1024)
+    size = {"hidden_size": 48, "num_hidden_layers": 2, "max_position_embeddings": 1024}
+    common = {"vocab_size": len(tokenizer), "initializer_range": 0.2, "bos_token_id": None}
+    end = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    settings = common | end | ({} if family == "GPT2" else size) | FAMILIES[family] | changes
+    config = getattr(transformers, OWN_CONFIG.get(family, f"{family}Config"))(**settings)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = getattr(transformers, OWN_MODEL.get(family, f"{family}ForCausalLM"))(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def open_runner(folder: Path, dtype: str = "float32") -> TextRunner:
+    runner = TextRunner(inspect(folder), Placement("cpu", dtype))
+    runner.load()
+    return runner
+
+
+def request(asked: str | tuple[Message, ...], **options: Any) -> Request:
+    """A prompt to continue, or messages to answer; greedy and short unless told otherwise."""
+    how = TextOptions(**{"temperature": 0, "max_tokens": 24} | options)
+    if isinstance(asked, str):
+        return Request(model="tiny@1", prompt=asked, options=how)
+    return Request(model="tiny@1", messages=asked, options=how)
+
+
+def events(runner: TextRunner, asked: str | tuple[Message, ...], **options: Any) -> list[Event]:
+    return list(runner.run(request(asked, **options), Flag()))
+
+
+def answer(runner: TextRunner, asked: str | tuple[Message, ...], **options: Any) -> Result:
+    return Result.of(events(runner, asked, **options))
+
+
+def user(text: str) -> Message:
+    return Message(role="user", content=text)
+
+
+def assistant(text: str) -> Message:
+    return Message(role="assistant", content=text)
+
+
+def system(text: str) -> Message:
+    return Message(role="system", content=text)
+
+
+def real(*parts: str) -> Path:
+    """A folder of things that people really have; skips the test where they are not at hand."""
+    home = os.environ.get("INFERENCE_CHAT_REAL")
+    root = Path(home) if home else Path(__file__).parents[3] / "shared" / "real"
+    folder = root.joinpath(*parts)
+    if not folder.exists():
+        pytest.skip("set INFERENCE_CHAT_REAL to a folder with real models")
+    return folder
