@@ -328,9 +328,7 @@ class Chats:
             logger.warning("A half reply could not be stored: %s", error.detail)
 
     async def _finish(self, turn: Turn, end: JSON) -> ChatMessage:
-        stored: ChatMessage = await self._store(
-            self._sessions.finish, turn.reply.id, text=turn.text, **end
-        )
+        stored: ChatMessage = await self._store(self._sessions.finish, turn.reply.id, text=turn.text, **end)
         return stored
 
     async def _settled(self, session_id: str) -> None:
