@@ -4,6 +4,7 @@ import ctypes
 import gc
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,6 +15,9 @@ from .checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import torch
+
+LOADERS = ("transformers.modeling_utils", "transformers.models.auto.tokenization_auto")
+"""Modules of transformers that take a second or two to import, which no request should wait for."""
 
 SMALL_MODEL = 50_000_000
 """Parameters below which a CPU is not limited by reading weights, so float32 costs nothing."""
@@ -47,10 +51,12 @@ def place(settings: Settings, checkpoint: Checkpoint) -> Placement:
 
 
 def prepare(threads: int) -> None:
-    """Import torch on the calling thread and set how many cores its operations use."""
+    """Import what loading needs on the calling thread, and set how many cores torch uses."""
     import torch
 
     torch.set_num_threads(threads)
+    for module in LOADERS:
+        import_module(module)
 
 
 def torch_dtype(name: str) -> "torch.dtype":
