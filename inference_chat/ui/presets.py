@@ -9,8 +9,8 @@ PERSONAS: dict[str, str] = {
 }
 
 EXAMPLES: tuple[str, ...] = (
-    "Hello! Who are you?",
-    "What can I do in this app?",
+    "Who are you?",
+    "What can you do?",
+    "Tell me a joke",
     "What is the capital of Japan?",
-    "My name is Ada. Can you remember it?",
 )
