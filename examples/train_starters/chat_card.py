@@ -51,8 +51,11 @@ must not contain, with the model's own answers in the history: **{right} of {tur
 Architecture: {shape}; byte-level BPE of {vocabulary} tokens, one token a digit; bf16 weights, tied
 embeddings. Trained on conversations written by seeded generators
 (`examples/train_starters/chat_data/`), loss on the answers only, Muon on the hidden matrices and
-AdamW on the rest, averaged weights. To train it again: `python -m examples.train_starters chat
---data DIR`.
+AdamW on the rest, averaged weights. To train it again:
+
+```
+python -m examples.train_starters chat --data DIR
+```
 
 Data: small talk from the personality chat of
 [botframework-cli](https://github.com/microsoft/botframework-cli) (MIT), country facts from

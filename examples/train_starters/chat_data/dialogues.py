@@ -24,19 +24,19 @@ from examples.train_starters.chat_data.wording import Source, Split
 def skills(data: Path) -> dict[str, list[tuple[Skill, float]]]:
     """Each skill's generators with their weights; memory is woven in by `conversation`."""
     return {
-        "small talk": [(partial(small_talk.talk, data=data), 5.5)],
+        "small talk": [(partial(small_talk.talk, data=data), 8.5)],
         "facts": [
             (partial(facts.talk, data=data), 4),
             (partial(facts.odd, data=data), 2),
-            (partial(two_at_once, data=data), 0.5),
+            (partial(two_at_once, data=data), 0.3),
         ],
         "arithmetic": [
-            (numbers.sums, 3),
+            (numbers.sums, 2.4),
             (numbers.single, 1.3),
             (numbers.stories, 0.8),
             (numbers.too_large, 0.15),
         ],
-        "words": [(words.letters, 2.2), (words.sorting, 1.2), (words.repeating, 0.7), (words.meaning, 0.9)],
+        "words": [(words.letters, 1.3), (words.sorting, 1.2), (words.repeating, 0.7), (words.meaning, 0.9)],
         "units": [(units.conversion, 0.9), (units.dates, 0.9), (units.common, 0.8)],
         "app": [(app.talk, 3.6)],
         "shapes": [(shapes.world, 1)],
@@ -51,7 +51,7 @@ def conversation(source: Source, data: Path, length: int) -> Dialogue:
     turns: list[Turn] = [small_talk.greeting(source)] if source.chance(0.22) else []
     keeper = _Keeper(source)
     for _ in range(length):
-        if source.chance(0.26):
+        if source.chance(0.2):
             turns += keeper.step()
         else:
             turns += source.rng.choices(generators, weights)[0](source)

@@ -238,7 +238,7 @@ def pick(source: Source, data: Path) -> Country:
     all_of_them = countries(data)
     while True:
         country = source.choose(all_of_them)
-        if country.capital and (country.famous or source.chance(0.4)):
+        if country.capital and (country.famous or source.chance(0.2)):
             return country
 
 
