@@ -145,6 +145,13 @@ class Connection:
         except InferenceChatError as error:
             await self.tell(frames.typing(False))
             await self.tell(frames.error(error) | {"message_id": turn.reply.id})
+        except WebSocketDisconnect:
+            raise
+        except Exception:
+            # The last line of defence: who waits for this turn must hear of it, and see the next one.
+            reference = new_id()
+            log.exception("turn %s failed", reference)
+            await self.tell(frames.problem(internal_problem(reference)))
 
 
 def _parse(received: Message) -> ClientFrame:

@@ -1,6 +1,7 @@
 """The chat socket against the real server: frames, two readers, clients that vanish."""
 
 import time
+from collections.abc import AsyncGenerator
 from socket import SHUT_RDWR
 from typing import Any
 
@@ -8,6 +9,9 @@ import httpx
 import pytest
 from websockets import ConnectionClosed, InvalidStatus
 
+from inference_chat.api import frames
+from inference_chat.schema import JSON
+from inference_chat.turns import Turn
 from tests.server import Server
 
 LONG = {"settings": {"max_tokens": 230, "temperature": 0, "stop": []}, "content": "go"}
@@ -191,3 +195,21 @@ def test_a_failed_reply_is_told_and_stored(server: Server, http: httpx.Client, s
         stored = last_message(http, session)
         assert (stored["id"], stored["status"]) == (error["message_id"], "failed")
         assert stored["error"]["code"] == error["code"]
+
+
+def test_the_unexpected_is_told_and_leaves_the_socket_open(
+    server: Server, session: str, monkeypatch: pytest.MonkeyPatch
+):
+    async def broken(turn: Turn) -> AsyncGenerator[JSON, None]:
+        yield {"type": "typing", "active": True}
+        raise ZeroDivisionError("secret")
+
+    with server.socket(session) as socket:
+        with monkeypatch.context() as patched:
+            patched.setattr(frames, "frames_of_turn", broken)
+            socket.send("message", content="Hello")
+            told = socket.next("error")
+        assert (told["status"], told["code"]) == (500, "internal_error")
+        assert "secret" not in told["detail"]
+        socket.send("ping")
+        assert socket.next("pong") == {"type": "pong"}
