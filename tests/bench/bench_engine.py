@@ -199,7 +199,7 @@ def row(label: str, ours: Clocks, theirs: Clocks) -> str:
     cpu = sum(ours.cpu) / sum(theirs.cpu)
     count = ours.tokens / len(ours.wall)
     speeds = f"{count / mine:.1f} | {count / other:.1f}"
-    return f"| {label} | {speeds} | {statistics.median(ratios):.3f} | {cpu:.3f} |"
+    return f"| {label} | {count:.0f} | {speeds} | {statistics.median(ratios):.3f} | {cpu:.3f} |"
 
 
 def main() -> None:
@@ -217,8 +217,8 @@ def main() -> None:
         f"(`tests/bench/bench_engine.py`; goal: time ratio at most {GOAL}). Tokens per second are those of "
         "the median answer; the ratio is the median over pairs of answers, the last column that of all "
         "processor seconds, which other programs on the machine change less.\n\n"
-        "| model | engine, tokens/s | generate, tokens/s | time ratio | processor ratio |\n"
-        "|---|---|---|---|---|\n"
+        "| model | tokens | engine, tokens/s | generate, tokens/s | time ratio | processor ratio |\n"
+        "|---|---|---|---|---|---|\n"
         + "\n".join(rows)
         + (f"\n\nFirst token of starter-chat, loading included: {first:.2f} s (goal: 1 s)." if first else "")
         + f"\n\nMemory after unloading a model of {size >> 20} MiB: {kept[2] >> 20} MiB the third time, "
