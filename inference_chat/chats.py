@@ -6,21 +6,24 @@ as it grows; who comes back finds it, finished or still growing.
 
 import asyncio
 import builtins
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from pydantic import ValidationError
+
 from .access import Caller
-from .errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy, TooLarge
+from .errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy
 from .jobs import Jobs
 from .messages import ChatMessage, Session
 from .models import Models
 from .registry import ModelRecord
-from .schema import JSON, Content, Finished, Message, Request, Task, TextDelta
+from .schema import JSON, Content, Finished, Message, Request, Task, TextDelta, explain
 from .sessions import Sessions
 from .settings import Settings
-from .turns import Turn, outcome, prompt_of
+from .turns import Turn, check_text, failure, outcome, prompt_of
 
 __all__ = ["Chats", "Turn"]
 
@@ -57,11 +60,13 @@ class Chats:
         """A new conversation; the model and its settings are checked at once."""
         record = self._models.record(model)
         self._models.parameters(record, Task.TEXT_GENERATION, settings or {})
+        for text in (title, system_prompt):
+            check_text(text, self._most_chars)
         return await self._store(
             self._sessions.create,
             caller.owner,
             model=record.id if model else None,
-            system_prompt=self._checked(system_prompt),
+            system_prompt=system_prompt,
             title=title,
             settings=settings,
         )
@@ -78,11 +83,13 @@ class Chats:
     async def update(self, caller: Caller, session_id: str, **fields: Any) -> Session:
         """Change title, model, system_prompt or settings."""
         session = await self.get(caller, session_id)
-        record = self._models.record(fields.get("model") or session.model)
-        if fields.get("settings") is not None:
-            self._models.parameters(record, Task.TEXT_GENERATION, fields["settings"])
         if fields.get("model"):
-            fields["model"] = record.id
+            fields["model"] = self._models.record(fields["model"]).id
+        if fields.get("settings") is not None:
+            record = self._models.record(fields.get("model") or session.model)
+            self._models.parameters(record, Task.TEXT_GENERATION, fields["settings"])
+        for text in ("title", "system_prompt"):
+            check_text(fields.get(text) or "", self._most_chars)
         return await self._store(self._sessions.update, session_id, **fields)
 
     async def delete(self, caller: Caller, session_id: str) -> None:
@@ -97,10 +104,10 @@ class Chats:
 
     async def clear(self, caller: Caller, session_id: str) -> Session:
         """Remove every message of a conversation; the conversation stays."""
-        await self.get(caller, session_id)
         if await self.stop(caller, session_id):
             await self._settled(session_id)
-        return await self._store(self._sessions.clear, session_id)
+        with self._alone(session_id):
+            return await self._store(self._sessions.clear, session_id)
 
     async def path(
         self, caller: Caller, session_id: str, leaf_id: str | None = None
@@ -163,9 +170,9 @@ class Chats:
         session = await self.get(caller, session_id)
         record = self._models.record(model or session.model)
         options = self._models.parameters(record, Task.TEXT_GENERATION, session.settings, settings or {})
-        if not self._checked(content) or (isinstance(content, str) and not content.strip()):
-            raise InvalidRequest("The message is empty; say something.")
-        with self._alone(session_id):
+        self._check(content)
+
+        async def begin(session: Session) -> Turn:
             parent = session.head_id if parent_id == "head" else parent_id
             user, reply = await self._store(
                 self._sessions.add_turn, session_id, content, parent_id=parent, model=record.id
@@ -173,6 +180,8 @@ class Chats:
             if model and session.model != record.id:
                 await self._store(self._sessions.update, session_id, model=record.id)
             return await self._begin(session, record, user, reply, options)
+
+        return await self._alone_with(session, begin)
 
     async def regenerate(
         self,
@@ -187,7 +196,8 @@ class Chats:
         session = await self.get(caller, session_id)
         record = self._models.record(model or session.model)
         options = self._models.parameters(record, Task.TEXT_GENERATION, session.settings, settings or {})
-        with self._alone(session_id):
+
+        async def begin(session: Session) -> Turn:
             old = await self._store(self._sessions.message, session_id, self._named(session, message_id))
             parent = old.parent_id if old.role == "assistant" else old.id
             if parent is None:
@@ -195,10 +205,12 @@ class Chats:
             reply = await self._store(self._sessions.add_reply, session_id, parent_id=parent, model=record.id)
             return await self._begin(session, record, None, reply, options)
 
+        return await self._alone_with(session, begin)
+
     async def go_on(self, caller: Caller, session_id: str) -> Turn:
         """Continue the newest reply where it was cut; the same message grows."""
-        session = await self.get(caller, session_id)
-        with self._alone(session_id):
+
+        async def begin(session: Session) -> Turn:
             old = await self._store(self._sessions.message, session_id, self._named(session, None))
             if old.role != "assistant" or not old.text:
                 raise Conflict("There is no begun reply to continue; regenerate it instead.")
@@ -206,6 +218,23 @@ class Chats:
             options = self._models.parameters(record, Task.TEXT_GENERATION, session.settings)
             reply = await self._store(self._sessions.reopen, old.id)
             return await self._begin(session, record, None, reply, options, prefix=old.text)
+
+        return await self._alone_with(await self.get(caller, session_id), begin)
+
+    async def rewrite(self, caller: Caller, session_id: str, message_id: str, text: str) -> ChatMessage:
+        """Put a reply in a person's words beside reply `message_id`, and go on from it; both stay."""
+        await self.get(caller, session_id)
+        self._checked(text)
+        with self._alone(session_id):
+            old = await self._store(self._sessions.message, session_id, message_id)
+            if old.role != "assistant" or old.parent_id is None:
+                raise InvalidRequest("Only a reply can be rewritten; send another message instead.")
+            new = await self._store(
+                self._sessions.add_reply, session_id, parent_id=old.parent_id, model=old.model
+            )
+            return await self._store(
+                self._sessions.finish, new.id, status="complete", text=text, notes=("Edited by hand.",)
+            )
 
     async def stop(self, caller: Caller, session_id: str) -> bool:
         """Stop the reply being written, if there is one; what it has is kept."""
@@ -246,13 +275,15 @@ class Chats:
     async def _store(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         return await asyncio.to_thread(function, *arguments, **named)
 
-    def _checked(self, content: Any) -> Any:
-        text = Message(role="user", content=content).text
-        if len(text) > self._most_chars:
-            raise TooLarge(
-                f"The message has {len(text):,} characters, {self._most_chars:,} are allowed; shorten it."
-            )
-        return content
+    def _check(self, content: Content) -> None:
+        """Refuse a message that is empty, too long or malformed."""
+        try:
+            message = Message(role="user", content=content)
+        except ValidationError as error:
+            raise InvalidRequest(explain(error)) from None
+        check_text(message.text, self._most_chars)
+        if not message.content or (isinstance(message.content, str) and not message.text.strip()):
+            raise InvalidRequest("The message is empty; say something.")
 
     def _named(self, session: Session, message_id: str | None) -> str:
         found = message_id or session.head_id
@@ -264,6 +295,18 @@ class Chats:
         if session_id in self._turns or session_id in self._starting:
             raise SessionBusy("A reply is being written in this conversation; stop it or wait for its end.")
         return _Starting(self._starting, session_id)
+
+    async def _alone_with(self, session: Session, begin: Callable[[Session], Awaitable[Turn]]) -> Turn:
+        """Begin a turn, alone in its conversation, on what the conversation is by then.
+
+        It goes on when the caller is cancelled: what is stored must also be answered.
+        """
+
+        async def alone() -> Turn:
+            with self._alone(session.id):
+                return await begin(await self._store(self._sessions.get, session.id, session.owner))
+
+        return await asyncio.shield(asyncio.create_task(alone(), name=f"turn-{session.id}"))
 
     async def _begin(
         self,
@@ -283,27 +326,30 @@ class Chats:
                 use_cache=False,
             )
             turn = Turn(session.id, user, reply, self._jobs.start(request), prefix)
-        except BaseException as error:
-            detail = (
-                error.detail if isinstance(error, InferenceChatError) else "The reply could not be started."
-            )
-            code = error.code if isinstance(error, InferenceChatError) else InferenceChatError.code
-            await self._store(
-                self._sessions.finish,
-                reply.id,
-                status="failed",
-                text=prefix,
-                error={"code": code, "detail": detail},
-            )
+        except InferenceChatError as error:
+            with contextlib.suppress(InferenceChatError):  # the first error is the one to tell
+                await self._store(self._sessions.finish, reply.id, text=prefix, **failure(error))
             raise
         self._turns[session.id] = turn
         turn.task = asyncio.create_task(self._write(turn), name=f"reply-{reply.id}")
+        turn.task.add_done_callback(_log_failure)
         for queue in self._listeners.get(session.id, ()):
             queue.put_nowait(turn)
         return turn
 
     async def _write(self, turn: Turn) -> ChatMessage:
         """Store the reply as it grows, and its end."""
+        try:
+            end = await self._followed(turn)
+            stored: ChatMessage = await self._store(
+                self._sessions.finish, turn.reply.id, text=turn.text, **end
+            )
+            return stored
+        finally:
+            del self._turns[turn.session_id]
+
+    async def _followed(self, turn: Turn) -> JSON:
+        """Store a reply now and then as it grows; what is to be stored of its end."""
         loop = asyncio.get_running_loop()
         stored = loop.time()
         end: JSON = {}
@@ -315,21 +361,14 @@ class Chats:
                 elif isinstance(event, Finished):
                     end = outcome(event)
         except InferenceChatError as error:
-            end = {"status": "failed", "error": {"code": error.code, "detail": error.detail}}
-        try:
-            return await self._finish(turn, end)
-        finally:
-            del self._turns[turn.session_id]
+            end = failure(error)
+        return end
 
     async def _checkpoint(self, turn: Turn) -> None:
         try:
             await self._store(self._sessions.write, turn.reply.id, turn.text)
         except InferenceChatError as error:
             logger.warning("A half reply could not be stored: %s", error.detail)
-
-    async def _finish(self, turn: Turn, end: JSON) -> ChatMessage:
-        stored: ChatMessage = await self._store(self._sessions.finish, turn.reply.id, text=turn.text, **end)
-        return stored
 
     async def _settled(self, session_id: str) -> None:
         turn = self._turns.get(session_id)
@@ -348,3 +387,8 @@ class _Starting:
 
     def __exit__(self, *_: object) -> None:
         self._starting.discard(self._session_id)
+
+
+def _log_failure(task: "asyncio.Task[ChatMessage]") -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("A reply could not be stored at its end: %s", error)

@@ -115,6 +115,13 @@ class Actions:
         await self._chats.regenerate(caller, session, message_id=message, model=model)
         return await self.thread(caller, session=session)
 
+    async def rewrite(self, caller: Caller, *, session: str, message: str, text: str) -> JSON:
+        """A reply in a person's words beside `message`, which stays."""
+        if not text.strip():
+            raise InvalidRequest("The reply is empty: write something first.")
+        await self._chats.rewrite(caller, session, message, text)
+        return await self.thread(caller, session=session)
+
     async def go_on(self, caller: Caller, *, session: str, settings: JSON | None = None) -> JSON:
         """Continue a reply that was cut."""
         self._service.admit(caller)

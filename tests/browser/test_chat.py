@@ -77,6 +77,15 @@ def test_edited_messages_are_branches(chat: Chat):
     expect(chat.last_user.locator(".ic-body")).to_have_text("First words")
 
 
+def test_edited_answers_are_branches(chat: Chat):
+    chat.ask("First words")
+    chat.page.get_by_role("button", name="Edit this answer").click()
+    chat.page.get_by_role("textbox", name="Edit this answer").fill("In my own words")
+    chat.page.keyboard.press("Enter")
+    expect(chat.page.locator(".assistant .ic-body")).to_have_text("In my own words")
+    expect(chat.page.locator(".assistant .ic-branches")).to_have_text("2/2")
+
+
 def test_answers_again_are_branches(chat: Chat):
     chat.ask("Say something")
     chat.press("Answer again")

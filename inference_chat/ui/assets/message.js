@@ -58,8 +58,8 @@ function footer(message, mine) {
   const foot = el("div", { class: "ic-foot" });
   if (message.siblings.length > 1) foot.append(branches(message));
   foot.append(button("copy", "Copy this message", "copy"));
-  if (mine) foot.append(button("edit", "Edit this message", "edit"));
-  else {
+  foot.append(button("edit", mine ? "Edit this message" : "Edit this answer", "edit"));
+  if (!mine) {
     foot.append(button("again", "Answer again", "again"),
       button("like", "Good answer", "like", { "aria-pressed": String(message.feedback === "like") }),
       button("dislike", "Bad answer", "dislike", { "aria-pressed": String(message.feedback === "dislike") }),
@@ -78,12 +78,15 @@ function branches(message) {
 function editMessage(id) {
   const message = state.messages.find((one) => one.id === id);
   const node = $(`[data-message="${id}"]`);
-  const area = el("textarea", { dir: "auto", "aria-label": "Edit this message" });
+  const mine = message.role === "user";
+  const area = el("textarea", { dir: "auto", "aria-label": mine ? "Edit this message" : "Edit this answer" });
   area.value = message.text;
   const cancel = () => { node.replaceWith(messageNode(message)); $("textarea").focus(); };
-  const send = () => { if (area.value.trim()) submit(area.value, { parent: message.parent, edit: true }).then((sent) => sent || area.focus()); };
+  const say = () => submit(area.value, { parent: message.parent, edit: true }).then((sent) => sent || area.focus());
+  const rewrite = () => ask("rewrite", { session: state.session.id, message: id, text: area.value }).then(show).catch(complain);
+  const send = () => { if (area.value.trim()) (mine ? say : rewrite)(); };
   const form = el("form", { class: "ic-edit", on: { submit: (event) => { event.preventDefault(); send(); } } }, area,
-    el("div", {}, el("button", { type: "button", on: { click: cancel } }, "Cancel"), el("button", { type: "submit", class: "ic-primary" }, "Send")));
+    el("div", {}, el("button", { type: "button", on: { click: cancel } }, "Cancel"), el("button", { type: "submit", class: "ic-primary" }, mine ? "Send" : "Save")));
   area.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); }
     if (event.key === "Escape") { event.stopPropagation(); cancel(); }
