@@ -224,7 +224,7 @@ class Chats:
     async def rewrite(self, caller: Caller, session_id: str, message_id: str, text: str) -> ChatMessage:
         """Put a reply in a person's words beside reply `message_id`, and go on from it; both stay."""
         await self.get(caller, session_id)
-        self._checked(text)
+        self._check(text)
         with self._alone(session_id):
             old = await self._store(self._sessions.message, session_id, message_id)
             if old.role != "assistant" or old.parent_id is None:
