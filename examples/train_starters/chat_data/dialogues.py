@@ -8,6 +8,7 @@ from pathlib import Path
 
 from examples.train_starters.chat_data import (
     app,
+    care,
     facts,
     memory,
     numbers,
@@ -31,16 +32,16 @@ def skills(data: Path) -> dict[str, list[tuple[Skill, float]]]:
             (partial(two_at_once, data=data), 0.3),
         ],
         "arithmetic": [
-            (numbers.sums, 2.4),
-            (numbers.single, 1.3),
+            (numbers.sums, 3.6),
+            (numbers.single, 2.2),
             (numbers.stories, 0.8),
             (numbers.too_large, 0.15),
         ],
-        "words": [(words.letters, 1.3), (words.sorting, 1.2), (words.repeating, 0.7), (words.meaning, 0.9)],
+        "words": [(words.letters, 1.3), (words.sorting, 1.8), (words.repeating, 0.7), (words.meaning, 0.9)],
         "units": [(units.conversion, 0.9), (units.dates, 0.9), (units.common, 0.8)],
         "app": [(app.talk, 3.6)],
         "shapes": [(shapes.world, 1)],
-        "refusal": [(refusal.requests, 4.5)],
+        "refusal": [(refusal.requests, 4.5), (care.despair, 0.5), (care.foreign, 0.6)],
     }
 
 

@@ -7,6 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from examples.train_starters.chat_data.care import CRISIS
 from examples.train_starters.chat_data.turns import Turn
 from examples.train_starters.chat_data.wording import Source, held_out, lines, sections
 
@@ -20,10 +21,6 @@ _OURS = re.compile(
     r"what (are )?you do\b|your (function|purpose|capabilit)|\bmy (job|name|age|birthday|hobb)|was i born|how do +you work|"
     r"how old am i|what do you do|i'?m an? |i am an? |cut myself|capital|count to|do you speak|my dog|my cat|i have",
     re.IGNORECASE,
-)
-_CRISIS = (
-    "I am really sorry you feel this way. Please talk to someone now: call your local emergency number or a crisis line; in "
-    "the US call or text 988. You are not alone."
 )
 _JOKES = _WORDINGS["jokes"]
 _JOKE = _WORDINGS["joke"]
@@ -262,13 +259,13 @@ def intents(data: Path) -> list[tuple[tuple[str, ...], dict[str, str]]]:
     for row in rows:
         answers = {persona: row["answers"].get(persona) or row["answers"]["friendly"] for persona in PERSONAS}
         if "1-800" in answers["friendly"]:
-            answers = dict.fromkeys(PERSONAS, _CRISIS)
+            answers = dict.fromkeys(PERSONAS, CRISIS)
         if "Suicide" in row["answers"]["friendly"]:
-            answers = dict.fromkeys(PERSONAS, _CRISIS)
+            answers = dict.fromkeys(PERSONAS, CRISIS)
         questions = tuple(
             q
             for q in row["questions"]
-            if answers["friendly"] == _CRISIS or not _OURS.search(q.replace("’", "'"))
+            if answers["friendly"] == CRISIS or not _OURS.search(q.replace("’", "'"))
         )
         if len(questions) >= 5:
             kept.append((questions, answers))
@@ -277,7 +274,7 @@ def intents(data: Path) -> list[tuple[tuple[str, ...], dict[str, str]]]:
 
 def _from_data(source: Source, data: Path) -> Turn:
     questions, answers = source.choose(intents(data))
-    if answers["friendly"] == _CRISIS and source.chance(0.5):
+    if answers["friendly"] == CRISIS and source.chance(0.5):
         questions, answers = source.choose(intents(data))
     ours = [one for one in questions if held_out(one) == (source.split == "test")]
     question = source.choose(ours or questions)
