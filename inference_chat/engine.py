@@ -16,6 +16,7 @@ from .records import Records, Run
 from .registry import ModelRecord, Registry
 from .schema import Event, Finished, Progress, Receipt, Request, Result, TextDelta, Timing, Usage, now
 from .settings import Settings
+from .worker import StepTooLong
 
 logger = logging.getLogger(__name__)
 Emit = Callable[[Event], None]
@@ -68,6 +69,13 @@ class Engine:
         except InferenceChatError as error:
             await self._record(record, request, clock, error=error)
             raise
+        except asyncio.CancelledError:
+            finished = Finished(
+                finish_reasons=("cancelled",), timing=clock.timing(asyncio.get_running_loop().time())
+            )
+            await self._record(record, request, clock, finished=finished)
+            emit(finished)
+            raise
         await self._record(record, request, clock, finished=finished)
         emit(finished)
 
@@ -80,10 +88,11 @@ class Engine:
             async with limit:
                 return await self._cached(request, record, emit, job, clock)
         except TimeoutError as error:
+            if not limit.expired():
+                raise
             job.stop.set()
-            what = f"{request.timeout_ms:,} ms" if limit.expired() else "the time a model may be silent"
             raise DeadlinePassed(
-                f"The answer took longer than {what}; its computation was stopped."
+                f"The answer took longer than {request.timeout_ms:,} ms; its computation was stopped."
             ) from error
 
     async def _cached(
@@ -123,20 +132,20 @@ class Engine:
         async with self.pool.lease(record) as lease:
             clock.leased, clock.lease = loop.time(), lease
             ends: list[Finished] = []
-            async with asyncio.timeout(self._silence) as silence:
 
-                def hear(event: Event) -> None:
-                    now = loop.time()
-                    silence.reschedule(now + self._silence)
-                    if isinstance(event, Finished):
-                        ends.append(event)
-                        return
-                    if isinstance(event, TextDelta):
-                        clock.first, clock.last = clock.first or now, now
-                    emit(event)
+            def hear(event: Event) -> None:
+                if isinstance(event, Finished):
+                    ends.append(event)
+                    return
+                if isinstance(event, TextDelta):
+                    clock.last = loop.time()
+                    clock.first = clock.first or clock.last
+                emit(event)
 
-                await self._step(request, lease, hear, job)
-            (finished,) = ends
+            await self._step(request, lease, hear, job)
+            if not ends:
+                raise ModelFailed(f"{request.model} stopped without an end to its answer.")
+            finished = ends[-1]
             return finished.model_copy(
                 update={
                     "timing": clock.timing(loop.time()),
@@ -147,9 +156,14 @@ class Engine:
     async def _step(self, request: Request, lease: Lease, hear: Emit, job: Job) -> None:
         """Step the runner to its end; whatever a model raises becomes an error of ours."""
         try:
-            await lease.worker.run(lambda: lease.runner.run(request, job.stop), hear)
+            await lease.worker.run(lambda: lease.runner.run(request, job.stop), hear, self._silence)
         except InferenceChatError:
             raise
+        except StepTooLong as error:
+            job.stop.set()
+            raise DeadlinePassed(
+                f"{request.model} was silent for {self._silence:,g} seconds; it is being stopped."
+            ) from error
         except Exception as error:  # a model's code may raise anything; others must not notice
             logger.exception("%s failed", request.model)
             if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Protocol
 
-from .errors import InferenceChatError, ModelFailed, Overloaded
+from .errors import DeadlinePassed, InferenceChatError, ModelFailed, Overloaded
 from .schema import Event, Finished, Progress, Request, Result, TextDelta, new_id, now
 
 logger = logging.getLogger(__name__)
@@ -152,14 +152,21 @@ class Jobs:
         self._waiting.append(job)
         self._pump()
         if job in self._waiting:
-            self._tell(job, self._waiting.index(job))
+            self._tell(job, len(self._waiting) - 1)
+            if request.timeout_ms is not None:
+                asyncio.get_running_loop().call_later(request.timeout_ms / 1000, self._expire, job)
         return job
 
-    def withdraw(self, job: Job) -> None:
+    def withdraw(self, job: Job, error: InferenceChatError | None = None) -> None:
         """Take a waiting job out of the line and end it."""
         self._waiting.remove(job)
-        job.end()
+        job.end(error)
         self._tell_all()
+
+    def _expire(self, job: Job) -> None:
+        """End a job whose deadline passes while it waits; a running one is the engine's to end."""
+        if job in self._waiting:
+            self.withdraw(job, DeadlinePassed(f"It waited longer than {job.request.timeout_ms:,} ms."))
 
     async def close(self) -> None:
         """Cancel everything and wait until it has ended."""
@@ -187,6 +194,8 @@ class Jobs:
 
     def _ended(self, job: Job, _: object) -> None:
         self._running.discard(job)
+        if not job.done:
+            job.end()  # it was cancelled before its task began
         self._pump()
 
     def _tell_all(self) -> None:
@@ -194,4 +203,4 @@ class Jobs:
             self._tell(job, position)
 
     def _tell(self, job: Job, position: int) -> None:
-        job.emit(Progress(phase="queued", detail=f"{position + 1} before you"))
+        job.emit(Progress(phase="queued", detail=f"{position} before you" if position else "next in line"))

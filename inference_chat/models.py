@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -21,10 +22,11 @@ from .errors import (
     InvalidRequest,
     ModelBusy,
     ModelNotFound,
+    StorageFailed,
     UnsupportedTask,
 )
 from .hub import download
-from .pool import MIB, Pool
+from .pool import MIB, Pool, Status
 from .records import Records
 from .registry import ModelRecord, Registry
 from .runners import RUNNERS, task_of
@@ -34,6 +36,7 @@ from .settings import Settings
 
 logger = logging.getLogger(__name__)
 PREFERRED = "starter-chat"
+STATUSES = get_args(Status)
 WORDS_OF_TASKS = {"TextGeneration": Task.TEXT_GENERATION, "Chat": Task.TEXT_GENERATION}
 
 
@@ -60,6 +63,10 @@ class Models:
         sort: str = "name",
     ) -> tuple[builtins.list[JSON], int]:
         """Records that fit, `limit` of them from number `offset` on, and how many there are in all."""
+        if limit < 0 or offset < 0:
+            raise InvalidRequest("limit, offset: whole numbers from 0 on")
+        if status is not None and status not in STATUSES:
+            raise InvalidRequest(f"status: one of {', '.join(STATUSES)}")
         every = status is not None
         records, total = self._registry.list(
             task=task,
@@ -77,7 +84,8 @@ class Models:
 
     async def get(self, ref: str) -> JSON:
         """One record; `ModelNotFound` or `VersionNotFound` when there is none."""
-        return (await self._shown([self._registry.get(ref)]))[0]
+        record = self._registry.get(ref)
+        return self._show(record, await asyncio.to_thread(self._records.metrics, record.id))
 
     async def versions(self, name: str) -> builtins.list[JSON]:
         """All versions of a model, the newest first."""
@@ -93,11 +101,11 @@ class Models:
     def default(self, task: Task = Task.TEXT_GENERATION) -> str:
         """The model used when none is named: the starter, else the first by name that is there."""
         records, _ = self._registry.list(task=task, limit=1_000_000)
-        usable = [record for record in records if self._folder(record).is_dir() or record.source == "hub"]
-        preferred = [record for record in usable if record.name == PREFERRED]
-        if not usable:
-            raise ModelNotFound(f"No model for {task} is registered; register a folder or a hub id first.")
-        return self._registry.get((preferred or usable)[0].name).id
+        for record in sorted(records, key=lambda record: record.name != PREFERRED):
+            if self._there(record):
+                meant = self._registry.get(record.name)  # the version that its bare name means
+                return meant.id if self._there(meant) else record.id
+        raise ModelNotFound(f"No model for {task} is registered; register a folder or a hub id first.")
 
     def record(self, ref: str | None, task: Task = Task.TEXT_GENERATION) -> ModelRecord:
         """The record of a reference, or of the default model; raises when it cannot do `task`."""
@@ -170,7 +178,10 @@ class Models:
             except InferenceChatError as error:
                 notices.append(f"The model card {path.name} was left out: {error.detail}")
         known = {record.id: record for record in self._all()}
-        self._registry.put_all(record for record in found if _differs(record, known.get(record.id)))
+        try:
+            self._registry.put_all(record for record in found if _differs(record, known.get(record.id)))
+        except StorageFailed as error:  # what is known already can still be used
+            notices.append(f"The model cards could not be registered: {error.detail}")
         return tuple(notices)
 
     def find(self, record: ModelRecord) -> Checkpoint:
@@ -201,14 +212,17 @@ class Models:
     def _folder(self, record: ModelRecord) -> Path:
         return Path(record.file_path or record.name)
 
+    def _there(self, record: ModelRecord) -> bool:
+        return record.source == "hub" or self._folder(record).is_dir()
+
     def _described(self, body: JSON) -> ModelRecord:
         """The record that a registration means."""
         given = dict(body)
         if not given.get("file_path") and given.get("hub_id"):
             given.setdefault("source", "hub")
-        folder = Path(str(given["file_path"])).expanduser() if given.get("file_path") else None
+        folder = _existing(str(given["file_path"])) if given.get("file_path") else None
         read: JSON = {}
-        if folder is not None and folder.exists():
+        if folder is not None:
             card = read_card(folder / "README.md") if (folder / "README.md").is_file() else None
             read = {**_of_card(card), **_of_checkpoint(inspect(folder)), "file_path": str(folder)}
         elif given.get("source") != "hub" and not given.get("model_type"):
@@ -218,9 +232,10 @@ class Models:
             )
         given.setdefault("tasks", read.get("tasks") or _tasks_of(given))
         try:
-            return ModelRecord.model_validate({**read, **{k: v for k, v in given.items() if v is not None}})
+            record = ModelRecord.model_validate({**read, **{k: v for k, v in given.items() if v is not None}})
         except ValidationError as error:
             raise InvalidRequest(explain(error)) from None
+        return self._sound(record) if read else record
 
     def _from_card(self, path: Path, card: ModelCard) -> ModelRecord:
         read = _of_card(card)
@@ -228,7 +243,17 @@ class Models:
             read |= _of_checkpoint(inspect(path)) | {"file_path": str(path)}
         elif card.hub_id:
             read |= {"source": "hub"}
-        return ModelRecord.model_validate(read)
+        try:
+            return self._sound(ModelRecord.model_validate(read))
+        except ValidationError as error:
+            raise InvalidModel(explain(error)) from None
+
+    def _sound(self, record: ModelRecord) -> ModelRecord:
+        """The record itself, if its runners know its default parameters; else `InvalidRequest`."""
+        for task in Task:
+            if task in record.tasks:
+                self.parameters(record, task)
+        return record
 
     async def _shown(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
         metrics = await asyncio.to_thread(self._records.stats)
@@ -274,8 +299,19 @@ def _of_checkpoint(checkpoint: Checkpoint) -> JSON:
 
 def _tasks_of(body: JSON) -> tuple[str, ...]:
     """Task names from the words people use."""
-    words = [body.get("model_type"), *(body.get("capabilities") or ())]
-    return tuple(dict.fromkeys(WORDS_OF_TASKS[word].value for word in words if word in WORDS_OF_TASKS))
+    listed = body.get("capabilities")
+    words = [body.get("model_type"), *(listed if isinstance(listed, list | tuple) else ())]
+    known = [word for word in words if isinstance(word, str) and word in WORDS_OF_TASKS]
+    return tuple(dict.fromkeys(WORDS_OF_TASKS[word].value for word in known))
+
+
+def _existing(path: str) -> Path | None:
+    """What is at a path of the server; None when that is nothing, or it cannot be a path."""
+    try:
+        found = Path(path).expanduser()
+        return found if found.exists() else None
+    except (OSError, RuntimeError, ValueError):  # a name too long, `~` of nobody, a zero byte
+        return None
 
 
 def _differs(record: ModelRecord, known: ModelRecord | None) -> bool:

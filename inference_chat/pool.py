@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import InferenceChatError, ModelBusy, OutOfMemory
+from .errors import InferenceChatError, ModelBusy, ModelFailed, OutOfMemory
 from .registry import ModelRecord
 from .runners import RUNNERS, task_of
 from .runners.base import Runner
@@ -139,16 +139,17 @@ class Pool:
     async def unload_idle(self, now: float | None = None) -> None:
         """Take out every model unused for longer than the idle time."""
         moment = time.monotonic() if now is None else now
-        for entry in self._idle():
-            if moment - entry.idle_since >= self._settings.model_timeout_seconds:
-                await self._leave(entry)
+        while idle := self._idle():
+            if moment - idle[0].idle_since < self._settings.model_timeout_seconds:
+                break
+            await self._leave(idle[0])
 
     async def close(self) -> None:
         """Unload everything and end the inference threads."""
         for entry in list(self._entries.values()):
             if entry.task is not None:
                 await asyncio.wait([entry.task])
-        for entry in list(self._entries.values()):
+        for entry in self._present():
             await self._leave(entry)
         if self._worker is not None:
             await self._worker.close()
@@ -168,28 +169,43 @@ class Pool:
         id = entry.record.id
         self._failed.pop(id, None)
         try:
+            checkpoint = await asyncio.to_thread(self._find, entry.record)
             async with self._loading:
-                checkpoint = await asyncio.to_thread(self._find, entry.record)
-                worker = await self._shared()
-                placement = await worker.call(lambda: place(self._settings, checkpoint))
-                kind = RUNNERS[task_of(checkpoint)]
-                needed = kind.estimate(checkpoint, placement.bytes_per_element)
-                needed = max(needed, entry.record.memory_used or 0)
-                await self._make_room(id, needed)
-                if placement.device != "cpu":
-                    worker = Worker(f"inference-{id}")
-                entry.worker = worker
-                runner, grown = await worker.call(lambda: _open(kind(checkpoint, placement)))
-                entry.bytes = max(grown, checkpoint.tensors.elements * placement.bytes_per_element)
-                entry.runner = runner
+                await self._open(entry, checkpoint)
             await asyncio.to_thread(self._loaded, entry.record, entry.bytes)
-        except BaseException as error:
-            self._entries.pop(id, None)
-            if isinstance(error, InferenceChatError):
-                self._failed[id] = error.detail
-            raise
+        except Exception as error:  # loading runs other people's code: whatever it raises is told
+            refusal = _refusal(id, error)
+            self._failed[id] = refusal.detail
+            await self._roll_back(entry)
+            if refusal is error:
+                raise
+            raise refusal from error
         finally:
+            if entry.runner is None:
+                self._entries.pop(id, None)
             self._changed.set()
+
+    async def _open(self, entry: Entry, checkpoint: Checkpoint) -> None:
+        """Find room for a model, and load it."""
+        worker = await self._shared()
+        placement = await worker.call(lambda: place(self._settings, checkpoint))
+        kind = RUNNERS[task_of(checkpoint)]
+        needed = kind.estimate(checkpoint, placement.bytes_per_element)
+        await self._make_room(entry.record.id, max(needed, entry.record.memory_used or 0))
+        if placement.device != "cpu":
+            worker = Worker(f"inference-{entry.record.id}")
+        entry.worker = worker
+        runner, grown = await worker.call(lambda: _load(kind(checkpoint, placement)))
+        entry.bytes = max(grown, checkpoint.tensors.elements * placement.bytes_per_element)
+        entry.runner = runner
+
+    async def _roll_back(self, entry: Entry) -> None:
+        """Free what a failed load has left."""
+        entry.runner = None
+        if (worker := entry.worker) is not None:
+            await worker.call(give_back)
+            if worker is not self._worker:
+                await worker.close()
 
     async def _make_room(self, id: str, needed: int) -> None:
         """Unload idle models until `needed` bytes and one place are free."""
@@ -199,13 +215,17 @@ class Pool:
                 f"{self._limit // MIB:,} MiB; raise MEMORY_LIMIT_MB or choose a smaller model.",
                 retry_after=60,
             )
+        if needed > (most := memory_free() + sum(entry.bytes for entry in self._entries.values())):
+            raise OutOfMemory(
+                f"{id} needs about {needed // MIB:,} MiB and this machine could free {most // MIB:,} MiB; "
+                "choose a smaller model.",
+                retry_after=60,
+            )
         until = time.monotonic() + WAIT_FOR_ROOM
         while not self._fits(needed):
             if idle := self._idle():
                 await self._leave(idle[0])
-            elif self._free(needed) and len(self._present()) == 0:
-                return
-            elif time.monotonic() >= until or not self._present():
+            elif time.monotonic() >= until or not self._occupied():
                 raise OutOfMemory(
                     f"{id} needs about {needed // MIB:,} MiB; {memory_free() // MIB:,} MiB are free on this "
                     "machine and every loaded model is in use. Try again when they are idle.",
@@ -217,14 +237,15 @@ class Pool:
     def _present(self) -> list[Entry]:
         return [entry for entry in self._entries.values() if entry.runner is not None]
 
+    def _occupied(self) -> bool:
+        """Whether there is a model that may leave later, or is leaving now."""
+        return any(entry.runner is not None or entry.leaving for entry in self._entries.values())
+
     def _fits(self, needed: int) -> bool:
         present = self._present()
         if len(present) >= self._settings.max_loaded_models:
             return False
-        return sum(entry.bytes for entry in present) + needed <= self._limit and self._free(needed)
-
-    def _free(self, needed: int) -> bool:
-        return needed <= memory_free()
+        return sum(entry.bytes for entry in present) + needed <= self._limit and needed <= memory_free()
 
     def _idle(self) -> list[Entry]:
         """Loaded models nobody uses, the one unused for longest first."""
@@ -232,7 +253,12 @@ class Pool:
         return sorted(idle, key=lambda entry: entry.idle_since)
 
     async def _leave(self, entry: Entry) -> None:
+        """Unload a model; once begun it goes on to its end, whoever stops waiting for it."""
         entry.leaving = True
+        entry.task = asyncio.create_task(self._unload(entry), name=f"unload-{entry.record.id}")
+        await asyncio.shield(entry.task)
+
+    async def _unload(self, entry: Entry) -> None:
         worker, runner = entry.worker, entry.runner
         assert worker is not None
         assert runner is not None
@@ -243,6 +269,8 @@ class Pool:
             await worker.call(give_back)
             if worker is not self._worker:
                 await worker.close()
+        except Exception:  # its own code failed; whoever needs the room must not fail with it
+            logger.exception("%s did not unload cleanly", entry.record.id)
         finally:
             del self._entries[entry.record.id]
             self._changed.set()
@@ -264,17 +292,18 @@ class Pool:
         return self._worker
 
 
-def _open(runner: Runner) -> tuple[Runner, int]:
+def _load(runner: Runner) -> tuple[Runner, int]:
     """Load on the inference thread; the runner and by how many bytes the process grew."""
     before = memory_used()
-    try:
-        runner.load()
-    except InferenceChatError:
-        give_back()
-        raise
-    except MemoryError as error:
-        give_back()
-        raise OutOfMemory(
-            f"{runner.checkpoint.folder.name} did not fit into memory.", retry_after=60
-        ) from error
+    runner.load()
     return runner, max(0, memory_used() - before)
+
+
+def _refusal(id: str, error: Exception) -> InferenceChatError:
+    """What callers are told of a load that failed; the log tells the rest."""
+    if isinstance(error, InferenceChatError):
+        return error
+    logger.error("%s failed while it was loaded", id, exc_info=error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return OutOfMemory(f"{id} did not fit into memory; choose a smaller model.", retry_after=60)
+    return ModelFailed(f"{id} could not be loaded: it failed with {type(error).__name__}.")

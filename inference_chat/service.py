@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from .access import Access, Caller
 from .chats import Chats
 from .database import open_database
 from .engine import Engine
-from .errors import InferenceChatError, InvalidRequest, RateLimited, TooLarge, UnsupportedTask
+from .errors import InferenceChatError, InvalidRequest, RateLimited, UnsupportedTask
 from .jobs import Job, Jobs
 from .models import Models
 from .pool import Pool
@@ -24,6 +25,7 @@ from .registry import ModelRecord, Registry
 from .schema import JSON, Message, Request, Task, explain
 from .sessions import Sessions
 from .settings import Settings
+from .turns import check_text
 
 logger = logging.getLogger(__name__)
 WARM_UP_DELAY = 0.5
@@ -98,7 +100,7 @@ class Service:
         if self._rate is not None and not self._limiter.hit(self._rate, who):
             reset = self._limiter.get_window_stats(self._rate, who).reset_time
             raise RateLimited(
-                f"More than {self._rate} requests; wait a moment.", retry_after=max(1.0, reset - _unix_time())
+                f"More than {self._rate} requests; wait a moment.", retry_after=max(1.0, reset - time.time())
             )
 
     # --- requests --------------------------------------------------------------------------------
@@ -121,12 +123,7 @@ class Service:
         text = prompt if prompt is not None else "".join(message.text for message in messages)
         if not text.strip() and not any(not isinstance(m.content, str) for m in messages):
             raise InvalidRequest("The input is empty: give `prompt` or `messages` with something to read.")
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise InvalidRequest("The input has half a character (a lone surrogate); send whole ones.")
-        if len(text) > self.settings.max_prompt_chars:
-            raise TooLarge(
-                f"The input has {len(text):,} characters, {self.settings.max_prompt_chars:,} are allowed."
-            )
+        check_text(text, self.settings.max_prompt_chars)
         try:
             request = Request(
                 task=kind,
@@ -200,10 +197,7 @@ def _task(name: str | None) -> Task:
 async def _every(seconds: float, function: Callable[[], Awaitable[None]]) -> None:
     while True:
         await asyncio.sleep(seconds)
-        await function()
-
-
-def _unix_time() -> float:
-    import time
-
-    return time.time()
+        try:
+            await function()
+        except Exception:  # the next time may be better, and nobody else would start it again
+            logger.exception("Regular work failed.")

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 
+from .errors import InferenceChatError, InvalidRequest, TooLarge
 from .jobs import Job
 from .messages import ChatMessage
 from .schema import JSON, Event, Finished, Message
@@ -53,6 +54,14 @@ class Turn:
         return await asyncio.shield(self.task)
 
 
+def check_text(text: str, most: int) -> None:
+    """Refuse what cannot be stored or read: `TooLarge` above `most` characters, `InvalidRequest`."""
+    if len(text) > most:
+        raise TooLarge(f"The text has {len(text):,} characters, {most:,} are allowed; shorten it.")
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InvalidRequest("The text has half a character (a lone surrogate); send whole ones.")
+
+
 def outcome(finished: Finished) -> JSON:
     """What is stored of a reply that came to its end."""
     return {
@@ -63,6 +72,11 @@ def outcome(finished: Finished) -> JSON:
         "receipt": finished.receipt.model_dump(mode="json") if finished.receipt else None,
         "notes": finished.notes,
     }
+
+
+def failure(error: InferenceChatError) -> JSON:
+    """What is stored of a reply that failed."""
+    return {"status": "failed", "error": {"code": error.code, "detail": error.detail}}
 
 
 def prompt_of(system_prompt: str, path: list[ChatMessage], prefix: str) -> tuple[Message, ...]:

@@ -6,9 +6,12 @@ does not keep a short one waiting, and a stop is seen within one step.
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
+import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
@@ -17,11 +20,16 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
+class StepTooLong(Exception):
+    """One step of an iterator took longer than its caller waits."""
+
+
 class Worker:
     """A thread that steps iterators in turn and calls functions in between."""
 
     def __init__(self, name: str = "inference") -> None:
         self._inbox: queue.SimpleQueue[_Run[Any] | None] = queue.SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -36,23 +44,32 @@ class Worker:
         await self.run(once, lambda _: None)
         return found[0]
 
-    async def run(self, make: Callable[[], Iterator[T]], emit: Callable[[T], None]) -> None:
+    async def run(
+        self, make: Callable[[], Iterator[T]], emit: Callable[[T], None], patience: float | None = None
+    ) -> None:
         """Step the iterator that `make` returns to its end; `emit` gets its items on the caller's loop.
 
         Whatever the iterator raises is raised here. When the caller is cancelled, the iterator is
-        closed before this returns, so that nothing of it runs any more.
+        closed before this returns, so that nothing of it runs any more. `StepTooLong` is raised when
+        one step of it takes longer than `patience` seconds; waiting for its turn is no step.
         """
+        if self._closed:
+            raise RuntimeError("the worker is closed")
         run = _Run(make, emit, asyncio.get_running_loop())
         self._inbox.put(run)
         try:
-            await asyncio.shield(run.ended)
+            await run.end_within(patience)
         except asyncio.CancelledError:
             run.abandoned = True
-            await asyncio.wait([run.ended])
+            await run.closed()
+            raise
+        except StepTooLong:
+            run.abandoned = True  # closed when the step ends, if ever
             raise
 
     async def close(self) -> None:
         """End the thread once everything it was given has ended."""
+        self._closed = True
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -65,6 +82,7 @@ class Worker:
                 run = active.popleft()
                 if run.step():
                     active.append(run)
+                del run  # the thread may now sleep for long, and would keep a model alive
 
     def _take(self, active: "deque[_Run[Any]]") -> bool:
         """Move what has arrived to `active`, waiting when there is nothing to do; False to close."""
@@ -84,27 +102,50 @@ class _Run(Generic[T]):
     def __init__(
         self, make: Callable[[], Iterator[T]], emit: Callable[[T], None], loop: asyncio.AbstractEventLoop
     ) -> None:
-        self._make = make
+        self._make: Callable[[], Iterator[T]] | None = make
         self._emit = emit
         self._loop = loop
         self._iterator: Iterator[T] | None = None
         self._items: deque[T] = deque()
         self.ended: asyncio.Future[None] = loop.create_future()
         self.abandoned = False
+        self._failure: Exception | None = None  # of `emit`
+        self._began: float | None = None  # when the step under way began, on the monotonic clock
+
+    async def end_within(self, patience: float | None) -> None:
+        """Wait for the end; raises the iterator's error, or `StepTooLong`."""
+        while not self.ended.done():
+            left = patience
+            if patience is not None and (began := self._began) is not None:
+                left = began + patience - time.monotonic()
+                if left <= 0:
+                    raise StepTooLong
+            await asyncio.wait([self.ended], timeout=left)
+        self.ended.result()
+
+    async def closed(self) -> None:
+        """Wait until the iterator is closed, however often the caller is cancelled meanwhile."""
+        while not self.ended.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([self.ended])
 
     def step(self) -> bool:
         """One step on the thread; False when it was the last."""
+        self._began = time.monotonic()
         try:
             if self.abandoned:
                 self._close()
                 return self._end(None)
             if self._iterator is None:
+                assert self._make is not None
                 self._iterator = iter(self._make())
             self._items.append(next(self._iterator))
         except StopIteration:
             return self._end(None)
         except BaseException as error:  # noqa: BLE001 - it belongs to the caller, whatever it is
-            return self._end(error)
+            return self._end(_harmless(error))
+        finally:
+            self._began = None
         if len(self._items) == 1:  # else the loop has been told and not come yet
             self._tell(self._deliver)
         return True
@@ -114,8 +155,8 @@ class _Run(Generic[T]):
         if close is not None:
             close()
 
-    def _end(self, error: BaseException | None) -> bool:
-        self._iterator = None
+    def _end(self, error: Exception | None) -> bool:
+        self._iterator = self._make = None
         self._tell(self._finish, error)
         return False
 
@@ -126,18 +167,36 @@ class _Run(Generic[T]):
             logger.info("A run ended after its event loop was closed.")
 
     def _deliver(self) -> None:
-        while self._items:
-            self._emit(self._items.popleft())
-
-    def _finish(self, error: BaseException | None) -> None:
         try:
-            self._deliver()
-        except Exception as failure:  # noqa: BLE001 - told to the caller below
-            error = error or failure
-        if self.ended.done():
-            return
+            while self._items and self._failure is None:
+                self._emit(self._items.popleft())
+        except Exception as failure:  # noqa: BLE001 - told to the caller by `_finish`
+            self._failure, self.abandoned = failure, True
+
+    def _finish(self, error: Exception | None) -> None:
+        self._deliver()
+        error = self._failure or error
         if error is None:
             self.ended.set_result(None)
         else:
             self.ended.set_exception(error)
             self.ended.exception()  # seen: an abandoned run's error is nobody's any more
+
+
+def _harmless(error: BaseException) -> Exception:
+    """An error that its caller can keep: no tensors in its frames, and nothing that stops a loop.
+
+    Frames would keep a model's weights in memory for as long as anybody keeps the error. What is no
+    `Exception` (an interrupt, an exit, a panic of a Rust library) would end the server.
+    """
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+    if isinstance(error, Exception):
+        return error
+    wrapped = RuntimeError(f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped
