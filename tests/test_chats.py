@@ -19,6 +19,8 @@ from inference_chat.service import Service
 from tests.fakes import ANNE, BERT, EchoRunner, running
 from tests.server import one_model
 
+SHORT = {"max_tokens": 4, "temperature": 0}
+
 
 @pytest.fixture
 async def service(tmp_path: Path, tiny_llama: Path, monkeypatch) -> AsyncIterator[Service]:
@@ -191,3 +193,20 @@ async def test_a_stop_of_the_service_stores_what_is_written(tmp_path: Path, serv
     turn = await service.chats.send(ANNE, session, "for ever")
     await service.chats.close()
     assert (await turn.finished()).status == "cancelled"
+
+
+async def test_models_switch_and_fifty_talk_at_once(tmp_path: Path, tiny_llama: Path):
+    async with running(tmp_path / "b", one_model(tmp_path / "models", tiny_llama)) as service:
+        await service.models.register({"name": "other", "file_path": str(tiny_llama)})
+
+        async def talk(number: int) -> None:
+            session = (await service.chats.start(ANNE, settings=SHORT, system_prompt="Be brief.")).id
+            for turn in range(10):
+                model = ("tiny-llama@1.0.0", "other@1.0.0")[turn // 5]
+                reply = await say(service, session, f"{number}:{turn}", model=model)
+                assert (reply.status, reply.model) == ("complete", model)
+            kept = await service.chats.path(ANNE, session)
+            assert [m.text for m in kept[::2]] == [f"{number}:{turn}" for turn in range(10)]
+            assert [m.role for m in kept] == ["user", "assistant"] * 10
+
+        await asyncio.gather(*(talk(number) for number in range(50)))
