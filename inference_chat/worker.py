@@ -18,6 +18,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
+LISTEN_SECONDS = 0.015
+"""How long items that come quickly are gathered: waking the loop for each costs the thread its pace."""
 
 
 class StepTooLong(Exception):
@@ -110,6 +112,7 @@ class _Run(Generic[T]):
         self.ended: asyncio.Future[None] = loop.create_future()
         self.abandoned = False
         self._failure: Exception | None = None  # of `emit`
+        self._heard = False  # the loop is about to look for items
         self._began: float | None = None  # when the step under way began, on the monotonic clock
 
     async def end_within(self, patience: float | None) -> None:
@@ -146,8 +149,9 @@ class _Run(Generic[T]):
             return self._end(_harmless(error))
         finally:
             self._began = None
-        if len(self._items) == 1:  # else the loop has been told and not come yet
-            self._tell(self._deliver)
+        if not self._heard:
+            self._heard = True
+            self._tell(self._listen)
         return True
 
     def _close(self) -> None:
@@ -165,6 +169,18 @@ class _Run(Generic[T]):
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
             logger.info("A run ended after its event loop was closed.")
+
+    def _listen(self) -> None:
+        """Deliver what is there and look again soon, until nothing came in between."""
+        if self.ended.done():
+            return
+        if not self._items:
+            self._heard = False
+            if not self._items:  # else it came before the thread could see that nobody listens
+                return
+            self._heard = True
+        self._deliver()
+        self._loop.call_later(LISTEN_SECONDS, self._listen)
 
     def _deliver(self) -> None:
         try:

@@ -12,8 +12,9 @@
 An event stream names the frame's type in `event:` and carries the frame in `data:`.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from itertools import islice
 from typing import assert_never
 
 from ..errors import InferenceChatError, TryLater
@@ -25,14 +26,21 @@ from .errors import Problem, problem_of
 
 
 async def frames_of(job: Job) -> AsyncGenerator[JSON, None]:
-    """The `typing` and `token` frames of a job, from its beginning; raises what made the job fail."""
-    index = 0
-    async for _number, event in job.watch():
+    """The `typing` and `token` frames of a job, from its beginning; raises what made the job fail.
+
+    Pieces of text that came at the same moment are one frame: a frame costs more than many a token.
+    """
+    index = told = 0
+    async for number, event in job.watch():
+        if number < told:
+            continue
         match event:
             case Progress():
                 yield typing(True, phase=event.phase, fraction=event.fraction, detail=event.detail)
             case TextDelta():
-                yield token(event, index)
+                pieces = [event, *_following(job, number, event.choice)]
+                told = number + len(pieces)
+                yield token(_joined(pieces), index)
                 index += 1
             case Finished():
                 pass
@@ -54,6 +62,20 @@ async def frames_of_turn(turn: Turn) -> AsyncGenerator[JSON, None]:
     stored = await turn.finished()
     yield typing(False)
     yield message(stored)
+
+
+def _following(job: Job, number: int, choice: int) -> Iterator[TextDelta]:
+    """The pieces of the same answer that came right after event `number`."""
+    for event in islice(job.events, number + 1, None):
+        if not (isinstance(event, TextDelta) and event.choice == choice):
+            return
+        yield event
+
+
+def _joined(pieces: list[TextDelta]) -> TextDelta:
+    text = "".join(piece.text for piece in pieces)
+    tokens = tuple(one for piece in pieces for one in piece.tokens)
+    return TextDelta(text=text, choice=pieces[0].choice, tokens=tokens)
 
 
 def typing(active: bool, **more: object) -> JSON:

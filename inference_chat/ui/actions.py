@@ -138,6 +138,7 @@ class Actions:
         turn = self._chats.current(session)
         if turn is None or turn.reply.id != reply:
             return {"done": True, **await self.thread(caller, session=session)}
+        turn.bound = False  # a page reads in polls, and between two of them nobody would seem to read
         live = self._live.setdefault(turn.job, Live(text=turn.prefix))
         await _news(turn, seen)
         live.take(turn.job.events)
