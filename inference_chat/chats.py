@@ -304,6 +304,7 @@ class Chats:
 
         async def alone() -> Turn:
             with self._alone(session.id):
+                self._jobs.require_room()  # before anything is stored, so that trying again doubles nothing
                 return await begin(await self._store(self._sessions.get, session.id, session.owner))
 
         return await asyncio.shield(asyncio.create_task(alone(), name=f"turn-{session.id}"))

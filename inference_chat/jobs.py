@@ -141,13 +141,17 @@ class Jobs:
         """How many run and how many wait."""
         return len(self._running), len(self._waiting)
 
-    def start(self, request: Request) -> Job:
-        """Take a request; raises `Overloaded` when too many wait already."""
+    def require_room(self) -> None:
+        """Raises `Overloaded` when too many wait already for another to be taken."""
         if len(self._running) >= self._most_running and len(self._waiting) >= self._most_waiting:
             raise Overloaded(
                 f"{len(self._running)} requests run and {len(self._waiting)} wait; try again in a moment.",
                 retry_after=2,
             )
+
+    def start(self, request: Request) -> Job:
+        """Take a request; raises `Overloaded` when too many wait already."""
+        self.require_room()
         job = Job(request, self)
         self._waiting.append(job)
         self._pump()

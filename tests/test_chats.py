@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from inference_chat import pool as pools
 from inference_chat.errors import (
     InvalidRequest,
     Overloaded,
@@ -14,6 +13,7 @@ from inference_chat.errors import (
     StorageFailed,
     TooLarge,
 )
+from inference_chat.runners import RUNNERS
 from inference_chat.schema import Task
 from inference_chat.service import Service
 from tests.fakes import ANNE, BERT, EchoRunner, running
@@ -24,7 +24,7 @@ SHORT = {"max_tokens": 4, "temperature": 0}
 
 @pytest.fixture
 async def service(tmp_path: Path, tiny_llama: Path, monkeypatch) -> AsyncIterator[Service]:
-    monkeypatch.setitem(pools.RUNNERS, Task.TEXT_GENERATION, EchoRunner)
+    monkeypatch.setitem(RUNNERS, Task.TEXT_GENERATION, EchoRunner)
     models = one_model(tmp_path / "models", tiny_llama)
     async with running(tmp_path, models, max_prompt_chars=1000, max_queued_inference=0) as service:
         yield service
@@ -118,6 +118,18 @@ async def test_a_sender_who_leaves_is_still_answered(service: Service, session: 
     turns = service.chats.turns(session)
     assert (await (await anext(turns)).finished()).text == "one "
     await turns.aclose()
+
+
+async def test_a_message_refused_for_overload_leaves_no_trace(service: Service, session: str):
+    other = (await service.chats.start(ANNE)).id
+    busy = [
+        await service.infer(ANNE, prompt="for ever") for _ in range(service.settings.max_concurrent_inference)
+    ]
+    with pytest.raises(Overloaded):
+        await say(service, other, "one")
+    assert await service.chats.path(ANNE, other) == []
+    for job in busy:
+        job.cancel()
 
 
 async def test_a_reply_that_cannot_start_is_marked_failed(service: Service, session: str, monkeypatch):

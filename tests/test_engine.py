@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from inference_chat import pool as pools
 from inference_chat.errors import DeadlinePassed, ModelFailed, StorageFailed
+from inference_chat.runners import RUNNERS
 from inference_chat.schema import Result, Task
 from inference_chat.service import Service
 from tests.fakes import ANNE, EchoRunner, running
@@ -23,7 +23,7 @@ async def service(tmp_path: Path, tiny_llama: Path) -> AsyncIterator[Service]:
 
 @pytest.fixture
 def echo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pools.RUNNERS, Task.TEXT_GENERATION, EchoRunner)
+    monkeypatch.setitem(RUNNERS, Task.TEXT_GENERATION, EchoRunner)
 
 
 async def ask(service: Service, prompt: str = "Hello", **more: Any) -> Result:

@@ -12,6 +12,7 @@ from inference_chat import pool as pools
 from inference_chat.errors import InferenceChatError, InvalidModel, ModelBusy, ModelFailed, OutOfMemory
 from inference_chat.pool import Pool
 from inference_chat.registry import ModelRecord
+from inference_chat.runners import RUNNERS
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.schema import Task
 from tests.fakes import EchoRunner
@@ -20,7 +21,7 @@ from tests.server import settings
 
 @pytest.fixture(autouse=True)
 def echo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pools.RUNNERS, Task.TEXT_GENERATION, EchoRunner)
+    monkeypatch.setitem(RUNNERS, Task.TEXT_GENERATION, EchoRunner)
     monkeypatch.setattr(EchoRunner, "history", [])
     monkeypatch.setattr(EchoRunner, "failures", [])
 
@@ -125,6 +126,7 @@ async def test_a_model_leased_while_others_leave_stays(tmp_path: Path, tiny_llam
 async def test_unload_frees_the_weights_and_refuses_while_used(tmp_path: Path, tiny_llama: Path):
     async with opened(tmp_path, tiny_llama) as pool:
         async with pool.lease(model("a")) as lease:
+            assert isinstance(lease.runner, EchoRunner)
             weights = weakref.ref(lease.runner.weights)
             with pytest.raises(ModelBusy):
                 await pool.unload("a@1")
