@@ -65,8 +65,11 @@ class Server:
 
     @contextmanager
     def socket(self, session_id: str, **more: Any) -> Iterator["Socket"]:
-        """A client of the chat socket; it closes properly at the end of the block."""
-        with connect(f"{self.ws}/chat/{session_id}/ws", **more) as connection:
+        """A client of the chat socket; it closes properly at the end of the block.
+
+        This client waits for the other's last word only briefly: with unread frames it would not see it.
+        """
+        with connect(f"{self.ws}/chat/{session_id}/ws", **{"close_timeout": 0.2} | more) as connection:
             yield Socket(connection)
 
 

@@ -1,19 +1,21 @@
 """One server with a tiny real model, shared by the tests of a module; each makes its own conversations."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from inference_chat.service import Service
-from tests.server import Server, one_model, serving, settings
+from tests import tiny
+from tests.server import Server, serving, settings
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Its model has a window wide enough for answers that last until somebody stops them."""
     folder = tmp_path_factory.mktemp("server")
-    service = Service(settings(folder, one_model(folder / "models", tiny_llama), max_prompt_chars=20_000))
+    tiny.card(tiny.build(folder / "models" / "tiny-llama", window=8192), name="tiny-llama")
+    service = Service(settings(folder, folder / "models", max_prompt_chars=20_000))
     with serving(service) as running:
         running.call(service.models.load("tiny-llama"))
         yield running

@@ -124,7 +124,7 @@ def test_stop_without_a_reply(http: httpx.Client, session: str):
 
 
 def test_one_reply_at_a_time_and_stop(http: httpx.Client, session: str):
-    long = {"content": "go", "settings": {"max_tokens": 200, "temperature": 0}, "stream": True}
+    long = {"content": "go", "settings": {"max_tokens": 7000, "temperature": 0}, "stream": True}
     with http.stream("POST", f"/chat/{session}/message", json=long) as answer:
         lines = answer.iter_lines()
         while "event: token" not in next(lines):

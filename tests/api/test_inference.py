@@ -97,13 +97,13 @@ def test_what_is_no_json_object_is_refused(http: httpx.Client, content: bytes):
 
 
 def test_a_deadline_stops_the_compute(server: Server, http: httpx.Client):
-    body = {"prompt": "x", "parameters": {"max_tokens": 200}, "timeout_ms": 1}
+    body = {"prompt": "x", "parameters": {"max_tokens": 7000}, "timeout_ms": 1}
     answer = http.post("/inference/text", json=body)
     assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
 
 
 def test_a_deadline_of_a_stream_is_its_last_frame(http: httpx.Client):
-    body = {"prompt": "x", "parameters": {"max_tokens": 200}, "timeout_ms": 1, "stream": True}
+    body = {"prompt": "x", "parameters": {"max_tokens": 7000}, "timeout_ms": 1, "stream": True}
     last = events(http.post("/inference/text", json=body).text)[-1]
     assert (last["type"], last["status"], last["code"]) == ("error", 504, "timeout")
 
@@ -111,7 +111,7 @@ def test_a_deadline_of_a_stream_is_its_last_frame(http: httpx.Client):
 def test_too_many_requests_are_refused(tmp_path: Path, tiny_llama: Path):
     models = one_model(tmp_path / "models", tiny_llama)
     limits = {"max_concurrent_inference": 1, "max_queued_inference": 0}
-    body = {"prompt": "x", "parameters": {"max_tokens": 200, "temperature": 0}, "stream": True}
+    body = {"prompt": "x", "parameters": {"max_tokens": 7000, "temperature": 0}, "stream": True}
     with serving(Service(settings(tmp_path, models, **limits))) as server, server.http() as http:
         with http.stream("POST", "/inference/text", json=body):
             answer = http.post("/inference/text", json=body)

@@ -130,7 +130,7 @@ def test_load_without_waiting_then_unload_then_load(server: Server, http: httpx.
 
 
 def test_a_model_in_use_stays(server: Server, http: httpx.Client):
-    started = {"prompt": "go", "parameters": {"max_tokens": 200, "temperature": 0}, "stream": True}
+    started = {"prompt": "go", "parameters": {"max_tokens": 7000, "temperature": 0}, "stream": True}
     with http.stream("POST", "/inference/text", json=started) as answer:
         lines = answer.iter_lines()
         while "event: token" not in next(lines):

@@ -14,7 +14,7 @@ from inference_chat.schema import JSON
 from inference_chat.turns import Turn
 from tests.server import Server
 
-LONG = {"settings": {"max_tokens": 230, "temperature": 0, "stop": []}, "content": "go"}
+LONG = {"settings": {"max_tokens": 3000, "temperature": 0, "stop": []}, "content": "go"}
 
 
 def last_message(http: httpx.Client, session: str) -> Any:

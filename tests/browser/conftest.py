@@ -36,7 +36,7 @@ def endless(model: Path) -> Path:
     return model
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("page")
     for name, layers, tokens in (("quick", 1, 12), ("slow", 16, 900)):
@@ -50,8 +50,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """While it is open, its loop counts as running in this thread, and other modules have their own."""
     with sync_playwright() as playwright:
         path = str(CHROMIUM) if CHROMIUM.exists() else None
         running = playwright.chromium.launch(executable_path=path, args=FLAGS)
