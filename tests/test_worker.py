@@ -46,12 +46,13 @@ async def test_runs_take_turns(worker: Worker):
             order.append(name)
             yield name
 
-    tasks = [asyncio.create_task(worker.run(partial(steps, name), ignore)) for name in "abc"]
     blocked = asyncio.create_task(worker.call(ready.wait))
-    blocked_first = [blocked, *tasks]
+    await asyncio.sleep(0)
+    tasks = [asyncio.create_task(worker.run(partial(steps, name), ignore)) for name in "abc"]
+    await asyncio.sleep(0)
     ready.set()
-    await asyncio.gather(*blocked_first)
-    assert order.index("c") < len(order) - 1 - order[::-1].index("a")
+    await asyncio.gather(blocked, *tasks)
+    assert order == list("abcabcabc")
 
 
 async def test_an_error_goes_to_its_caller_only(worker: Worker):
