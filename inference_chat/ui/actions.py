@@ -25,9 +25,7 @@ logger = logging.getLogger(__name__)
 Action = Callable[..., Awaitable[JSON]]
 Door = Callable[[JSON, gr.Request], Awaitable[JSON]]
 
-SHOWN_AT_ONCE = (
-    0.08  # seconds: new text is gathered so long, as a page keeps up with a dozen updates a second
-)
+SHOWN_AT_ONCE = 0.12  # seconds in which new text is gathered: each update costs the model some of its pace
 PATIENCE = 5.0  # seconds until a page that waits for news hears that there are none
 NOT_FOR_CHAT = frozenset({"n", "logprobs", "response_format"})
 PAGE = 40  # conversations listed at once
@@ -278,8 +276,8 @@ async def _news(turn: Turn, seen: int) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
             async for number, _ in turn.watch(seen):
-                if number > 0:
-                    await asyncio.sleep(SHOWN_AT_ONCE)
+                if number > 0 and turn.task is not None:
+                    await asyncio.wait([turn.task], timeout=SHOWN_AT_ONCE)
                 break
     except (TimeoutError, InferenceChatError):  # what a failed reply says is in the stored message
         return
