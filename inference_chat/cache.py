@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 
-from .schema import JSON, Result
+from .events import Result
+from .schema import JSON
 
 
 class Slot:

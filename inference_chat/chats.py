@@ -16,13 +16,15 @@ from pydantic import ValidationError
 
 from .access import Caller
 from .errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy
+from .events import Finished, TextDelta
 from .jobs import Jobs
 from .messages import ChatMessage, Session
 from .models import Models
 from .registry import ModelRecord
-from .schema import JSON, Content, Finished, Message, Request, Task, TextDelta, explain
+from .schema import JSON, Content, Message, Request, explain
 from .sessions import Sessions
 from .settings import Settings
+from .tasks import Task
 from .turns import Turn, check_text, failure, outcome, prompt_of
 
 __all__ = ["Chats", "Turn"]

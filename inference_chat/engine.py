@@ -10,17 +10,18 @@ from functools import lru_cache
 
 from .cache import ResultCache
 from .errors import DeadlinePassed, InferenceChatError, ModelFailed, OutOfMemory
+from .events import Event, Finished, Progress, Receipt, Result, Timing, Usage
 from .jobs import Job
 from .pool import Lease, Pool
 from .records import Records, Run
 from .registry import ModelRecord, Registry
-from .schema import Event, Finished, Progress, Receipt, Request, Result, TextDelta, Timing, Usage, now
+from .schema import Request, now
 from .settings import Settings
 from .worker import StepTooLong
 
 logger = logging.getLogger(__name__)
 Emit = Callable[[Event], None]
-LIBRARIES = ("torch", "transformers", "tokenizers")
+LIBRARIES = ("torch", "transformers", "diffusers", "tokenizers")
 
 
 @dataclass
@@ -118,8 +119,8 @@ class Engine:
     def _replay(self, result: Result, emit: Emit, clock: Clock) -> Finished:
         now = asyncio.get_running_loop().time()
         clock.leased = clock.first = clock.last = now
-        for choice, (text, tokens) in enumerate(zip(result.texts, result.tokens, strict=True)):
-            emit(TextDelta(text=text, choice=choice, tokens=tokens))
+        for event in result.replay():
+            emit(event)
         return result.finished.model_copy(update={"cached": True, "timing": clock.timing(now)})
 
     async def _compute(
@@ -137,7 +138,7 @@ class Engine:
                 if isinstance(event, Finished):
                     ends.append(event)
                     return
-                if isinstance(event, TextDelta):
+                if not isinstance(event, Progress):
                     clock.last = loop.time()
                     clock.first = clock.first or clock.last
                 emit(event)

@@ -13,7 +13,8 @@ from functools import partial
 from typing import Protocol
 
 from .errors import DeadlinePassed, InferenceChatError, ModelFailed, Overloaded
-from .schema import Event, Finished, Progress, Request, Result, TextDelta, new_id, now
+from .events import Event, Finished, Progress, Result, TextDelta
+from .schema import Request, new_id, now
 
 logger = logging.getLogger(__name__)
 SHOWN_POSITIONS = 20

@@ -12,7 +12,8 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy import Column, ForeignKey, Index, Integer, RowMapping, String, Table, Text, types
 
 from .database import UtcTime, clean, metadata
-from .schema import JSON, Content, Frozen, Message, Part, Role, Timing, Usage
+from .events import Timing, Usage
+from .schema import JSON, Content, Frozen, Message, Part, Role
 
 Status = Literal["complete", "writing", "interrupted", "cancelled", "failed"]
 Feedback = Literal["like", "dislike"]

@@ -29,15 +29,16 @@ from .hub import download
 from .pool import MIB, Pool, Status
 from .records import Records
 from .registry import ModelRecord, Registry
-from .runners import RUNNERS, task_of
+from .runners import OPTIONS, family_of, words_of
 from .runners.checkpoint import Checkpoint, inspect
-from .schema import JSON, Options, Task, explain
+from .schema import JSON, Options, explain
 from .settings import Settings
+from .tasks import TASKS, Task
 
 logger = logging.getLogger(__name__)
-PREFERRED = "starter-chat"
+PREFERRED = "starter-"
 STATUSES = get_args(Status)
-WORDS_OF_TASKS = {"TextGeneration": Task.TEXT_GENERATION, "Chat": Task.TEXT_GENERATION}
+WORDS_OF_TASKS = {needs.word: task for task, needs in TASKS.items()} | {"Chat": Task.TEXT_GENERATION}
 
 
 class Models:
@@ -99,18 +100,18 @@ class Models:
         return await self._shown(self._registry.search(q, task=task, max_memory_bytes=most, limit=limit))
 
     def default(self, task: Task = Task.TEXT_GENERATION) -> str:
-        """The model used when none is named: the starter, else the first by name that is there."""
+        """The model used when none is named: a starter, else the first by name that is there."""
         records, _ = self._registry.list(task=task, limit=1_000_000)
-        for record in sorted(records, key=lambda record: record.name != PREFERRED):
+        for record in sorted(records, key=lambda record: not record.name.startswith(PREFERRED)):
             if self._there(record):
                 meant = self._registry.get(record.name)  # the version that its bare name means
                 return meant.id if self._there(meant) else record.id
         raise ModelNotFound(f"No model for {task} is registered; register a folder or a hub id first.")
 
-    def record(self, ref: str | None, task: Task = Task.TEXT_GENERATION) -> ModelRecord:
+    def record(self, ref: str | None, task: Task | None = Task.TEXT_GENERATION) -> ModelRecord:
         """The record of a reference, or of the default model; raises when it cannot do `task`."""
-        record = self._registry.get(ref or self.default(task))
-        if record.tasks and task not in record.tasks:
+        record = self._registry.get(ref or self.default(task or Task.TEXT_GENERATION))
+        if task is not None and record.tasks and task not in record.tasks:
             raise UnsupportedTask(
                 f"{record.id} does {', '.join(record.tasks)}, not {task}; choose another model."
             )
@@ -119,14 +120,16 @@ class Models:
     def options(self, ref: str | None, task: Task = Task.TEXT_GENERATION) -> type[Options]:
         """The class of a model's parameters."""
         self.record(ref, task)
-        return RUNNERS[task].options
+        return OPTIONS[task]
 
     def parameters(self, record: ModelRecord, task: Task, *given: JSON) -> Options:
         """Validated parameters: the model's defaults, overlaid by each of `given` in turn."""
+        known = OPTIONS[task]
         merged: JSON = dict(record.parameters)
+        if record.tasks and task != record.tasks[0]:  # the defaults are those of what it does first of all
+            merged = {name: value for name, value in merged.items() if name in known.model_fields}
         for values in given:
             merged.update(values)
-        known = RUNNERS[task].options
         try:
             return known.model_validate(merged)
         except ValidationError as error:
@@ -250,9 +253,10 @@ class Models:
 
     def _sound(self, record: ModelRecord) -> ModelRecord:
         """The record itself, if its runners know its default parameters; else `InvalidRequest`."""
-        for task in Task:
+        for task in OPTIONS:
             if task in record.tasks:
                 self.parameters(record, task)
+                break  # defaults are those of the first; others take of them what they know
         return record
 
     async def _shown(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
@@ -285,15 +289,15 @@ def _of_card(card: ModelCard | None) -> JSON:
 
 
 def _of_checkpoint(checkpoint: Checkpoint) -> JSON:
-    task = task_of(checkpoint)
-    runner = RUNNERS[task]
+    family = family_of(checkpoint)
+    words = words_of(family)
     return {
-        "model_type": runner.capabilities[0],
-        "capabilities": runner.capabilities,
-        "tasks": (task.value,),
+        "model_type": words[0],
+        "capabilities": words,
+        "tasks": tuple(task.value for task in family.tasks),
         "file_size": checkpoint.file_size,
         "sha256": checkpoint.digest,
-        "memory_estimate": runner.estimate(checkpoint, 4),
+        "memory_estimate": family.runner.estimate(checkpoint, 4),
     }
 
 

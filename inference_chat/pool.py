@@ -15,7 +15,7 @@ from typing import Literal
 
 from .errors import InferenceChatError, ModelBusy, ModelFailed, OutOfMemory
 from .registry import ModelRecord
-from .runners import RUNNERS, task_of
+from .runners import family_of
 from .runners.base import Runner
 from .runners.checkpoint import Checkpoint
 from .runners.device import give_back, memory_free, memory_used, place, prepare
@@ -189,7 +189,7 @@ class Pool:
         """Find room for a model, and load it."""
         worker = await self._shared()
         placement = await worker.call(lambda: place(self._settings, checkpoint))
-        kind = RUNNERS[task_of(checkpoint)]
+        kind = family_of(checkpoint).runner
         needed = kind.estimate(checkpoint, placement.bytes_per_element)
         await self._make_room(entry.record.id, max(needed, entry.record.memory_used or 0))
         if placement.device != "cpu":

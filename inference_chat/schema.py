@@ -1,17 +1,24 @@
-"""The words every part of Inference Chat speaks: tasks, messages, requests and events.
+"""The words every part of Inference Chat speaks: messages, options, media and requests.
 
-A `Request` is frozen and hashable, so it is also the key of the result cache. A running request
-produces `Event`s: any number of `Progress` and `TextDelta`, then exactly one `Finished`, or one
-`InferenceChatError` instead of it. Doors only translate between these and their own wire.
+A `Request` is frozen and hashable, so it is also the key of the result cache. What comes of it is in
+`events`. Doors only translate between these and their own wire.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
+
+from .tasks import TASKS, Kind, Task
 
 
 def now() -> datetime:
@@ -30,12 +37,6 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Task(StrEnum):
-    """What a model can be asked to do, by its Hugging Face task name."""
-
-    TEXT_GENERATION = "text-generation"
-
-
 # --- messages -----------------------------------------------------------------------------------
 
 
@@ -45,7 +46,9 @@ class TextPart(Frozen):
 
 
 class Link(Frozen):
-    url: str = Field(description="A `data:` URL, or an http(s) URL where the operator allows it.")
+    url: str = Field(
+        description="A `data:` URL, or an http(s) URL where the operator allows it; inside, `media:ID`."
+    )
 
 
 class Sound(Frozen):
@@ -99,146 +102,54 @@ class Options(Frozen):
         return True
 
 
+class Media(Frozen):
+    """A picture, sound or clip in the media store; `id` is the SHA-256 of its bytes."""
+
+    kind: Kind
+    id: str
+    media_type: str
+    size: int = Field(description="Bytes.")
+    path: Path = Field(exclude=True, repr=False)
+
+    @property
+    def url(self) -> str:
+        """How a message's part names it inside the server."""
+        return f"media:{self.id}"
+
+    def read(self) -> bytes:
+        return self.path.read_bytes()
+
+
 class Request(Frozen):
     """One piece of work for one model; `prompt` is continued as it stands, `messages` are a chat.
 
-    Messages that end with the assistant's own ask the model to go on with that very message.
+    Messages that end with the assistant's own ask the model to go on with that very message. Their parts
+    name the request's `media` by `media:ID`; for a task without messages, `media` are its inputs in order.
     """
 
     task: Task = Task.TEXT_GENERATION
     model: str = Field(description="`name@version`, resolved.")
     prompt: str | None = None
     messages: tuple[Message, ...] = ()
+    media: tuple[Media, ...] = ()
     options: SerializeAsAny[Options]
     use_cache: bool = True
     timeout_ms: int | None = Field(default=None, ge=1, description="Deadline of the whole request.")
 
     @model_validator(mode="after")
-    def _one_input(self) -> "Request":
-        if (self.prompt is None) == (not self.messages):
+    def _complete(self) -> "Request":
+        needs = TASKS[self.task]
+        if self.prompt is not None and self.messages:
+            raise ValueError("give either `prompt` or `messages`, not both")
+        if needs.text == "required" and self.prompt is None and not self.messages:
             raise ValueError("give either `prompt` or `messages`")
+        if needs.media and needs.media not in {one.kind for one in self.media}:
+            raise ValueError(f"{self.task} needs {needs.media!r}")
         return self
 
-
-# --- events -------------------------------------------------------------------------------------
-
-FinishReason = Literal["stop", "length", "cancelled"]
-Phase = Literal["queued", "loading", "reading", "answering"]
-
-
-class TokenLogprob(Frozen):
-    """One generated token with its natural log-probability, and the likeliest alternatives."""
-
-    text: str
-    logprob: float
-    top: tuple["TokenLogprob", ...] = ()
-
-
-class Progress(Frozen):
-    """Where the request is; `fraction` runs from 0 to 1 where that is known."""
-
-    type: Literal["progress"] = "progress"
-    phase: Phase
-    fraction: float | None = None
-    detail: str = ""
-
-
-class TextDelta(Frozen):
-    """The next piece of text of answer number `choice` (of `n`)."""
-
-    type: Literal["text"] = "text"
-    text: str
-    choice: int = 0
-    tokens: tuple[TokenLogprob, ...] = ()
-
-
-class Usage(Frozen):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class Timing(Frozen):
-    """Durations in milliseconds, from the moment the request was accepted.
-
-    `first_token_ms` and `total_ms` include waiting and loading; `decode_ms` is the time from the
-    first token to the last, so tokens per second can be told apart from waiting.
-    """
-
-    queue_ms: float = 0.0
-    load_ms: float = 0.0
-    first_token_ms: float | None = None
-    decode_ms: float = 0.0
-    total_ms: float = 0.0
-
-
-class Receipt(Frozen):
-    """What it takes to get the same answer again."""
-
-    model: str
-    digest: str | None = None
-    seed: int | None = None
-    options: SerializeAsAny[Options] | None = None
-    device: str = "cpu"
-    dtype: str = ""
-    libraries: tuple[tuple[str, str], ...] = ()
-
-
-class Finished(Frozen):
-    """The last event: why each answer ended, what it cost, and what the reader should know."""
-
-    type: Literal["finished"] = "finished"
-    finish_reasons: tuple[FinishReason, ...] = ("stop",)
-    usage: Usage = Usage()
-    timing: Timing = Timing()
-    receipt: Receipt | None = None
-    notes: tuple[str, ...] = ()
-    cached: bool = False
-
-    @property
-    def finish_reason(self) -> FinishReason:
-        return self.finish_reasons[0]
-
-    @property
-    def tokens_per_second(self) -> float | None:
-        """Generated tokens per second of decoding, after the first token."""
-        tokens = self.usage.completion_tokens - len(self.finish_reasons)
-        return tokens / self.timing.decode_ms * 1000 if tokens > 0 and self.timing.decode_ms > 0 else None
-
-
-Event = Progress | TextDelta | Finished
-
-
-class Result(Frozen):
-    """A drained stream: the texts of all answers, their tokens where asked for, and the end."""
-
-    texts: tuple[str, ...]
-    tokens: tuple[tuple[TokenLogprob, ...], ...]
-    finished: Finished
-
-    @property
-    def text(self) -> str:
-        return self.texts[0]
-
-    @classmethod
-    def of(cls, events: Iterable[Event]) -> "Result":
-        """Drain `events`; raises `ValueError` when they hold no `Finished`."""
-        texts: dict[int, list[str]] = {}
-        tokens: dict[int, list[TokenLogprob]] = {}
-        finished: Finished | None = None
-        for event in events:
-            if isinstance(event, TextDelta):
-                texts.setdefault(event.choice, []).append(event.text)
-                tokens.setdefault(event.choice, []).extend(event.tokens)
-            elif isinstance(event, Finished):
-                finished = event
-        if finished is None:
-            raise ValueError("the stream ended without a Finished event")
-        choices = range(len(finished.finish_reasons))
-        return cls(
-            texts=tuple("".join(texts.get(i, ())) for i in choices),
-            tokens=tuple(tuple(tokens.get(i, ())) for i in choices),
-            finished=finished,
-        )
+    def find(self, url: str) -> Media | None:
+        """The medium that a part of a message names."""
+        return next((one for one in self.media if one.url == url), None)
 
 
 JSON = dict[str, Any]

@@ -10,22 +10,22 @@ from typing import Any
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
-from pydantic import ValidationError
 
 from .access import Access, Caller
 from .chats import Chats
 from .database import open_database
 from .engine import Engine
-from .errors import InferenceChatError, InvalidRequest, RateLimited, UnsupportedTask
+from .errors import InferenceChatError, RateLimited
+from .intake import Intake
 from .jobs import Job, Jobs
+from .media import Limits, MediaStore
 from .models import Models
 from .pool import Pool
 from .records import Records
 from .registry import ModelRecord, Registry
-from .schema import JSON, Message, Request, Task, explain
+from .schema import JSON
 from .sessions import Sessions
 from .settings import Settings
-from .turns import check_text
 
 logger = logging.getLogger(__name__)
 WARM_UP_DELAY = 0.5
@@ -47,6 +47,9 @@ class Service:
         self.models = Models(settings, self.registry, self.records, self.pool)
         self.engine = Engine(settings, self.registry, self.pool, self.records)
         self.jobs = Jobs(self.engine, settings.max_concurrent_inference, settings.max_queued_inference)
+        limits = Limits(max_bytes=settings.max_body_mb << 20)
+        self.media = MediaStore(settings.media_dir, limits)
+        self.intake = Intake(settings, self.models, self.media)
         self.chats = Chats(settings, self.sessions, self.models, self.jobs)
         self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
@@ -105,38 +108,12 @@ class Service:
 
     # --- requests --------------------------------------------------------------------------------
 
-    async def infer(
-        self,
-        caller: Caller,
-        *,
-        task: str | None = None,
-        model: str | None = None,
-        prompt: str | None = None,
-        messages: tuple[Message, ...] = (),
-        parameters: JSON | None = None,
-        use_cache: bool = True,
-        timeout_ms: int | None = None,
-    ) -> Job:
-        """Start a request; what is wrong with it is raised at once, what goes wrong later ends the job."""
-        kind = _task(task)
-        record: ModelRecord = self.models.record(model, kind)
-        text = prompt if prompt is not None else "".join(message.text for message in messages)
-        if not text.strip() and not any(not isinstance(m.content, str) for m in messages):
-            raise InvalidRequest("The input is empty: give `prompt` or `messages` with something to read.")
-        check_text(text, self.settings.max_prompt_chars)
-        try:
-            request = Request(
-                task=kind,
-                model=record.id,
-                prompt=prompt,
-                messages=messages,
-                options=self.models.parameters(record, kind, parameters or {}),
-                use_cache=use_cache,
-                timeout_ms=timeout_ms,
-            )
-        except ValidationError as error:
-            raise InvalidRequest(explain(error)) from None
-        return self.jobs.start(request)
+    async def infer(self, caller: Caller, **asked: Any) -> Job:
+        """Start a request, given as `Intake.request` takes it.
+
+        What is wrong with it is raised at once; what goes wrong later ends the job.
+        """
+        return self.jobs.start(await self.intake.request(**asked))
 
     # --- how it is going -------------------------------------------------------------------------
 
@@ -185,13 +162,6 @@ class Service:
         with contextlib.suppress(InferenceChatError):
             await self.pool.warm()
             await self.models.load(self.models.default())
-
-
-def _task(name: str | None) -> Task:
-    try:
-        return Task(name) if name else Task.TEXT_GENERATION
-    except ValueError:
-        raise UnsupportedTask(f"There is no task {name!r} here; known: {', '.join(Task)}.") from None
 
 
 async def _every(seconds: float, function: Callable[[], Awaitable[None]]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select, update
 
 from .database import Database, clean, open_database
 from .errors import Conflict, InvalidRequest
+from .events import Receipt, Timing, Usage
 from .messages import (
     ChatMessage,
     Feedback,
@@ -23,7 +24,7 @@ from .messages import (
     to_message,
     to_row,
 )
-from .schema import JSON, Content, Receipt, Timing, Usage, explain, new_id, now
+from .schema import JSON, Content, explain, new_id, now
 from .transcripts import from_json, to_json, to_markdown
 from .tree import (
     add_message,

@@ -95,6 +95,10 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a model; unset: one less than there are cores."
     )
+    media_dir: Path = Field(Path("./data/media"), description="Pictures, sounds and clips people have sent.")
+    media_keep_hours: float = Field(
+        24, gt=0, description="A sent file that no conversation holds is removed after so long."
+    )
     allow_url_media: bool = Field(False, description="Fetch media from http(s) URLs in requests.")
     allow_registration: bool = Field(True, description="Models may be registered and removed at run time.")
     log_level: Literal["critical", "error", "warning", "info", "debug", "trace"] = Field(

@@ -6,9 +6,10 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 
 from .errors import InferenceChatError, InvalidRequest, TooLarge
+from .events import Event, Finished
 from .jobs import Job
 from .messages import ChatMessage
-from .schema import JSON, Event, Finished, Message
+from .schema import JSON, Message
 
 
 @dataclass(eq=False)

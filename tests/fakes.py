@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from inference_chat import runners
 from inference_chat.access import Caller
+from inference_chat.events import Event, Finished, Progress, Receipt, TextDelta, Usage
 from inference_chat.runners.base import Runner
-from inference_chat.runners.text import TextOptions
-from inference_chat.schema import Event, Finished, Options, Progress, Receipt, Request, TextDelta, Usage
+from inference_chat.schema import Request
 from inference_chat.service import Service
+from inference_chat.tasks import Task
 from tests.server import settings
 
 ANNE = Caller(owner="anne", address="10.0.0.1")
@@ -20,8 +22,6 @@ BERT = Caller(owner="bert", address="10.0.0.2")
 class EchoRunner(Runner):
     """Says the last message again, word by word; the words below do something else."""
 
-    options: ClassVar[type[Options]] = TextOptions
-    capabilities: ClassVar[tuple[str, ...]] = ("TextGeneration",)
     history: ClassVar[list[str]] = []
     failures: ClassVar[list[BaseException]] = []
     """What the next loads raise."""
@@ -58,6 +58,10 @@ class EchoRunner(Runner):
     def unload(self) -> None:
         self.history.append(f"unload {self.checkpoint.name}")
         del self.weights
+
+
+FAMILIES = (runners.Family("", EchoRunner, (Task.TEXT_GENERATION,)),)
+"""In place of `runners.FAMILIES`: every model echoes."""
 
 
 class Weights:

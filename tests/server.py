@@ -27,6 +27,7 @@ def settings(folder: Path, models: Path | None = None, **more: Any) -> Settings:
         "database_url": f"sqlite:{folder}/chat.db",
         "registry_path": folder / "registry.json",
         "model_cards_dir": models or folder / "no-models",
+        "media_dir": folder / "media",
         "rate_limit": "off",
         "threads": 1,
     }

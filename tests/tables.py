@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from inference_chat import errors
 from inference_chat.api.errors import STATUS
-from inference_chat.runners import RUNNERS
+from inference_chat.runners import OPTIONS
 from inference_chat.settings import Settings, variables
 
 README = Path(__file__).parent.parent / "README.md"
@@ -37,7 +37,7 @@ def codes() -> str:
 
 def tasks() -> str:
     """Every task with what it takes; parameters are those of its runner."""
-    rows = [f"| `{task}` | {_parameters(runner.options)} |" for task, runner in RUNNERS.items()]
+    rows = [f"| `{task}` | {_parameters(options)} |" for task, options in OPTIONS.items()]
     return "\n".join(["| task | parameters |", "|---|---|", *rows])
 
 

@@ -1,7 +1,7 @@
 import asyncio
 
 from inference_chat.cache import ResultCache
-from inference_chat.schema import Finished, Result
+from inference_chat.events import Finished, Result
 
 RESULT = Result(texts=("hi",), tokens=((),), finished=Finished())
 

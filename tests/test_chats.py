@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from inference_chat import runners
 from inference_chat.errors import (
     InvalidRequest,
     Overloaded,
@@ -13,10 +14,8 @@ from inference_chat.errors import (
     StorageFailed,
     TooLarge,
 )
-from inference_chat.runners import RUNNERS
-from inference_chat.schema import Task
 from inference_chat.service import Service
-from tests.fakes import ANNE, BERT, EchoRunner, running
+from tests.fakes import ANNE, BERT, FAMILIES, running
 from tests.server import one_model
 
 SHORT = {"max_tokens": 4, "temperature": 0}
@@ -24,7 +23,7 @@ SHORT = {"max_tokens": 4, "temperature": 0}
 
 @pytest.fixture
 async def service(tmp_path: Path, tiny_llama: Path, monkeypatch) -> AsyncIterator[Service]:
-    monkeypatch.setitem(RUNNERS, Task.TEXT_GENERATION, EchoRunner)
+    monkeypatch.setattr(runners, "FAMILIES", FAMILIES)
     models = one_model(tmp_path / "models", tiny_llama)
     async with running(tmp_path, models, max_prompt_chars=1000, max_queued_inference=0) as service:
         yield service

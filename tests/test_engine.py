@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from inference_chat import runners
 from inference_chat.errors import DeadlinePassed, ModelFailed, StorageFailed
-from inference_chat.runners import RUNNERS
-from inference_chat.schema import Result, Task
+from inference_chat.events import Result
 from inference_chat.service import Service
-from tests.fakes import ANNE, EchoRunner, running
+from tests.fakes import ANNE, FAMILIES, EchoRunner, running
 from tests.server import one_model
 
 GREEDY = {"temperature": 0, "max_tokens": 8}
@@ -23,7 +23,7 @@ async def service(tmp_path: Path, tiny_llama: Path) -> AsyncIterator[Service]:
 
 @pytest.fixture
 def echo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNNERS, Task.TEXT_GENERATION, EchoRunner)
+    monkeypatch.setattr(runners, "FAMILIES", FAMILIES)
 
 
 async def ask(service: Service, prompt: str = "Hello", **more: Any) -> Result:

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_chat.errors import DeadlinePassed, ModelFailed, Overloaded
+from inference_chat.events import Event, Finished, Progress, TextDelta
 from inference_chat.jobs import Job, Jobs
 from inference_chat.runners.text import TextOptions
-from inference_chat.schema import Event, Finished, Progress, Request, TextDelta
+from inference_chat.schema import Request
 
 
 def request(prompt: str = "p", **more: int) -> Request:

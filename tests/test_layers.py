@@ -10,11 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "inference_chat"
 
 ROWS: list[set[str]] = [
-    {"errors", "schema", "settings"},
-    {"cards", "catalog", "database", "files", "media", "messages", "transcripts", "tree", "search"}
+    {"errors", "tasks", "schema", "events", "settings"},
+    {"cards", "catalog", "database", "files", "media", "messages", "outputs", "transcripts", "tree", "search"}
     | {"registry", "sessions", "records", "cache"},
     {"runners"},
-    {"access", "hub", "worker", "pool", "jobs", "engine", "models", "turns", "chats", "service"},
+    {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "turns", "chats", "service"},
     {"api", "ui"},
     {"start", "__main__", "__init__"},
 ]

@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 
 from inference_chat import pool as pools
+from inference_chat import runners
 from inference_chat.errors import InferenceChatError, InvalidModel, ModelBusy, ModelFailed, OutOfMemory
 from inference_chat.pool import Pool
 from inference_chat.registry import ModelRecord
-from inference_chat.runners import RUNNERS
 from inference_chat.runners.checkpoint import inspect
-from inference_chat.schema import Task
-from tests.fakes import EchoRunner
+from tests.fakes import FAMILIES, EchoRunner
 from tests.server import settings
 
 
 @pytest.fixture(autouse=True)
 def echo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNNERS, Task.TEXT_GENERATION, EchoRunner)
+    monkeypatch.setattr(runners, "FAMILIES", FAMILIES)
     monkeypatch.setattr(EchoRunner, "history", [])
     monkeypatch.setattr(EchoRunner, "failures", [])
 

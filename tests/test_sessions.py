@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from inference_chat.database import open_database
 from inference_chat.errors import Conflict, InvalidRequest, MessageNotFound, SessionNotFound
-from inference_chat.schema import ImagePart, Link, Receipt, TextPart, Timing, Usage
+from inference_chat.events import Receipt, Timing, Usage
+from inference_chat.schema import ImagePart, Link, TextPart
 from inference_chat.sessions import ChatMessage, Session, Sessions
 
 from .databases import KINDS, database_urls

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from inference_chat.errors import InvalidRequest
-from inference_chat.schema import AudioPart, ImagePart, Link, Sound, TextPart, Timing, Usage, VideoPart
+from inference_chat.events import Timing, Usage
+from inference_chat.schema import AudioPart, ImagePart, Link, Sound, TextPart, VideoPart
 from inference_chat.sessions import Sessions
 
 CODE = "Look:\n\n```python\ndef f():\n    return '# no heading'\n```"

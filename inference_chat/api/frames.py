@@ -3,6 +3,8 @@
 =========  =====================================================================================
 `typing`   `active`, and where the work is: `phase`, `fraction`, `detail`; the first one of a turn
            has `reply_id`, the message it answers (`user`), and the `text` that is continued
+`labels`, `span`, `footage`, `vector`, `image`, `video`, `audio`
+           what was found or made, as the event of that name; files are `data:` URLs
 `token`    the next piece of text: `text`, `index` (counted from 0), `choice`, `tokens`
 `message`  the finished message of a conversation, as it is on disk: `message`
 `result`   the finished answer to an inference request: `result`
@@ -18,9 +20,21 @@ from itertools import islice
 from typing import assert_never
 
 from ..errors import InferenceChatError, TryLater
+from ..events import (
+    AudioReady,
+    Finished,
+    Footage,
+    ImageReady,
+    Labels,
+    Progress,
+    Span,
+    TextDelta,
+    Vector,
+    VideoReady,
+)
 from ..jobs import Job
 from ..messages import ChatMessage
-from ..schema import JSON, Finished, Progress, TextDelta
+from ..schema import JSON
 from ..turns import Turn
 from .errors import Problem, problem_of
 
@@ -36,12 +50,14 @@ async def frames_of(job: Job) -> AsyncGenerator[JSON, None]:
             continue
         match event:
             case Progress():
-                yield typing(True, phase=event.phase, fraction=event.fraction, detail=event.detail)
+                yield typing(True, **event.model_dump(exclude={"type"}, exclude_defaults=True))
             case TextDelta():
                 pieces = [event, *_following(job, number, event.choice)]
                 told = number + len(pieces)
                 yield token(_joined(pieces), index)
                 index += 1
+            case Labels() | Span() | Footage() | Vector() | ImageReady() | VideoReady() | AudioReady():
+                yield event.model_dump(mode="json")
             case Finished():
                 pass
             case _:

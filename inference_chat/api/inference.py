@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import InvalidRequest
+from ..events import FinishReason, Receipt, Result, Timing, TokenLogprob, Usage
 from ..jobs import Job
-from ..schema import JSON, FinishReason, Message, Receipt, Result, Timing, TokenLogprob, Usage
+from ..schema import JSON, Message
 from .dependencies import TheCaller, TheService
 from .frames import frames_of
 from .streaming import only_reader, stream, wait

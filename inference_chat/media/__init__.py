@@ -5,14 +5,15 @@ or `UnsupportedMediaType`, with words that say what would work.
 """
 
 from .clips import Clip, clip_bytes, open_clip
-from .container import Kind, Limits, check, data_url, from_data_url, sniff
+from .container import Limits, check, data_url, from_data_url, sniff
 from .images import image_bytes, open_image
 from .sounds import Sound, open_sound, wav_bytes
+from .store import MediaStore
 
 __all__ = [
     "Clip",
-    "Kind",
     "Limits",
+    "MediaStore",
     "Sound",
     "check",
     "clip_bytes",

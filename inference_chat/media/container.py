@@ -3,15 +3,13 @@
 import base64
 import binascii
 import re
-from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from pydantic import Field
 
 from ..errors import BadMedia, TooLarge, UnsupportedMediaType
 from ..schema import Frozen
-
-Kind = Literal["image", "audio", "video"]
+from ..tasks import Kind
 
 
 class Limits(Frozen):

@@ -1,28 +1,53 @@
-"""Which runner serves which task: the table that a new task is added to."""
+"""What can do what: for each task its parameters, for each architecture its runner and its tasks."""
+
+from typing import NamedTuple
 
 from ..errors import UnsupportedTask
-from ..schema import Task
+from ..schema import Options
+from ..tasks import TASKS, Task
 from .base import Runner
 from .checkpoint import Checkpoint
-from .text import TextRunner
+from .text import TextOptions, TextRunner
 
-RUNNERS: dict[Task, type[Runner]] = {
-    Task.TEXT_GENERATION: TextRunner,
+OPTIONS: dict[Task, type[Options]] = {
+    Task.TEXT_GENERATION: TextOptions,
 }
+"""The parameters of each task that can be done here: the same for every model that does it."""
 
-ARCHITECTURES: tuple[tuple[str, Task], ...] = (
-    ("ForCausalLM", Task.TEXT_GENERATION),
-    ("LMHeadModel", Task.TEXT_GENERATION),
+
+class Family(NamedTuple):
+    """Architectures with names that end alike, the runner that serves them, and what they can do.
+
+    `key` is a field that the config must have besides, where the name alone does not tell.
+    """
+
+    end: str
+    runner: type[Runner]
+    tasks: tuple[Task, ...]
+    key: str | None = None
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
+    Family("LMHeadModel", TextRunner, (Task.TEXT_GENERATION,)),
 )
-"""Ends of architecture names and the task they serve."""
+"""The first that fits serves a model."""
 
 
-def task_of(checkpoint: Checkpoint) -> Task:
-    """The task a model folder serves, by its architecture; `UnsupportedTask` when there is none."""
-    for end, task in ARCHITECTURES:
-        if checkpoint.architecture.endswith(end):
-            return task
+def family_of(checkpoint: Checkpoint) -> Family:
+    """The family of a model folder, by its architecture; `UnsupportedTask` when there is none."""
+    for family in FAMILIES:
+        if checkpoint.architecture.endswith(family.end) and (
+            family.key is None or family.key in checkpoint.config
+        ):
+            return family
     shown = checkpoint.architecture or checkpoint.config.get("model_type") or "unknown"
     raise UnsupportedTask(
-        f"{checkpoint.name!r} is a {shown}; models for {', '.join(RUNNERS)} can be run here."
+        f"{checkpoint.name!r} is a {shown}; models for {', '.join(OPTIONS)} can be run here."
     )
+
+
+def words_of(family: Family) -> tuple[str, ...]:
+    """The words people read for what a family can do, its main one first."""
+    words = (word for task in family.tasks for word in (TASKS[task].word, *family.runner.capabilities))
+    return tuple(dict.fromkeys(words))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..schema import FinishReason, TextDelta, TokenLogprob
+from ..events import FinishReason, TextDelta, TokenLogprob
 from .detokenize import Detokenizer, StopStrings
 from .sampling import logprobs
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from threading import Event as Flag
 from typing import ClassVar
 
-from ..schema import Event, Options, Request
+from ..events import Event
+from ..schema import Request
 from .checkpoint import Checkpoint
 from .device import Placement
 
@@ -17,8 +18,8 @@ class Runner(ABC):
     called anywhere and imports nothing heavy.
     """
 
-    options: ClassVar[type[Options]]
-    capabilities: ClassVar[tuple[str, ...]]
+    capabilities: ClassVar[tuple[str, ...]] = ()
+    """What it is called by people, besides the words of its tasks."""
 
     def __init__(self, checkpoint: Checkpoint, placement: Placement) -> None:
         self.checkpoint = checkpoint

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ..errors import ModelFailed
-from ..schema import TokenLogprob
+from ..events import TokenLogprob
 
 COLDEST = 1e-5
 """Temperatures below take the likeliest token: dividing by them leaves the range of float32."""

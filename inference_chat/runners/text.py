@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from ..errors import InferenceChatError, InvalidModel, OutOfMemory, UnsafeModel
-from ..schema import Event, Finished, Options, Progress, Receipt, Request, Usage
+from ..events import Event, Finished, Progress, Receipt, Usage
+from ..schema import Options, Request
 from .answer import Answer
 from .base import Runner
 from .checkpoint import Checkpoint
@@ -72,8 +73,7 @@ class TextOptions(Options):
 class TextRunner(Runner):
     """One causal language model."""
 
-    options: ClassVar[type[Options]] = TextOptions
-    capabilities: ClassVar[tuple[str, ...]] = ("TextGeneration", "Chat")
+    capabilities: ClassVar[tuple[str, ...]] = ("Chat",)
 
     @classmethod
     def estimate(cls, checkpoint: Checkpoint, bytes_per_element: int) -> int:

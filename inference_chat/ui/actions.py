@@ -15,8 +15,9 @@ from ..chats import Turn
 from ..errors import InferenceChatError, InvalidRequest
 from ..jobs import Job
 from ..messages import Feedback, Session
-from ..schema import JSON, Task, explain
+from ..schema import JSON, explain
 from ..service import Service
+from ..tasks import Task
 from .controls import controls
 from .presets import EXAMPLES, PERSONAS
 from .render import Live, message_view

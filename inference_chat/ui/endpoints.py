@@ -11,8 +11,9 @@ from gradio.events import api
 
 from ..access import Caller
 from ..errors import InferenceChatError, InvalidRequest
+from ..events import TextDelta
 from ..jobs import Job
-from ..schema import JSON, TextDelta
+from ..schema import JSON
 from ..service import Service
 
 UPDATE_EVERY = 0.08  # seconds between two texts of a stream, so that long answers do not flood a client

@@ -4,8 +4,22 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import assert_never
 
+from ..events import (
+    AudioReady,
+    Event,
+    Finished,
+    Footage,
+    ImageReady,
+    Labels,
+    Phase,
+    Progress,
+    Span,
+    TextDelta,
+    Vector,
+    VideoReady,
+)
 from ..messages import ChatMessage
-from ..schema import JSON, Event, Finished, Phase, Progress, TextDelta
+from ..schema import JSON
 from .markdown import Growing, render
 
 THINK, END_THINK = "<think>", "</think>"
@@ -74,6 +88,8 @@ class Live:
             case TextDelta():
                 self.phase, self.detail, self.fraction = "answering", "", None
                 self.text += event.text if event.choice == 0 else ""
+            case Labels() | Span() | Footage() | Vector() | ImageReady() | VideoReady() | AudioReady():
+                pass  # a conversation shows text; other tabs show these
             case Finished():
                 self.over = True
             case _:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from inference_chat.access import Caller
+from inference_chat.events import TextDelta
 from inference_chat.runners.device import memory_used
-from inference_chat.schema import Message, TextDelta
+from inference_chat.schema import Message
 from inference_chat.service import Service
 from inference_chat.settings import Settings
 from tests import tiny

@@ -17,7 +17,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 from inference_chat import ui
 from inference_chat.access import Caller
 from inference_chat.chats import Turn
-from inference_chat.schema import JSON, Finished, Message
+from inference_chat.events import Finished
+from inference_chat.schema import JSON, Message
 from inference_chat.service import Service
 from tests import tiny
 from tests.bench.report import section

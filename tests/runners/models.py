@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from inference_chat.events import Event, Result
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
 from inference_chat.runners.text import TextOptions, TextRunner
-from inference_chat.schema import Event, Message, Request, Result
+from inference_chat.schema import Message, Request
 from tests import tiny
 
 ATTENTION = {"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 96}

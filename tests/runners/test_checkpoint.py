@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_chat.errors import InvalidModel, UnsafeModel, UnsupportedTask
-from inference_chat.runners import task_of
+from inference_chat.runners import family_of
 from inference_chat.runners.checkpoint import Checkpoint, Tensors, inspect
 from inference_chat.runners.text import TextRunner
-from inference_chat.schema import Task
+from inference_chat.tasks import Task
 
 from .models import real
 
@@ -50,7 +50,7 @@ def test_a_sound_folder_tells_what_it_holds(tiny_llama: Path):
     assert (found.name, found.architecture, found.window) == ("tiny-llama", "LlamaForCausalLM", 256)
     assert found.tensors.dtypes == {"F32"}
     assert found.file_size == (tiny_llama / "model.safetensors").stat().st_size
-    assert task_of(found) is Task.TEXT_GENERATION
+    assert family_of(found).tasks == (Task.TEXT_GENERATION,)
 
 
 def test_numbers_are_counted_like_torch_counts_them(tiny_llama: Path):
@@ -181,7 +181,7 @@ def looks_or_refuses(folder: Path) -> None:
     try:
         found = inspect(folder)
         assert TextRunner.estimate(found, 2) >= 2 * found.tensors.elements
-        task_of(found)
+        family_of(found)
     except (InvalidModel, UnsupportedTask) as error:
         assert str(folder.parent) not in error.detail
 

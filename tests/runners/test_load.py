@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from inference_chat.errors import InferenceChatError, InvalidModel, OutOfMemory, UnsafeModel
-from inference_chat.runners import task_of
+from inference_chat.runners import family_of
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.text import TextRunner
 from tests import tiny
@@ -172,4 +172,4 @@ def test_a_real_model_tells_a_story():
 
 def test_real_models_for_other_tasks_are_told_as_such():
     with pytest.raises(InferenceChatError, match="Deimv2ForObjectDetection"):
-        task_of(inspect(real("models", "deimv2_femto_coco")))
+        family_of(inspect(real("models", "deimv2_femto_coco")))

@@ -10,9 +10,9 @@ import torch
 from pydantic import ValidationError
 
 from inference_chat.errors import TooLarge
+from inference_chat.events import Event, Finished, Progress, Result, TextDelta
 from inference_chat.runners.detokenize import REPLACEMENT
 from inference_chat.runners.text import TextOptions, TextRunner
-from inference_chat.schema import Event, Finished, Progress, Result, TextDelta
 
 from .models import answer, build, events, open_runner, request, system, user
 

@@ -1,0 +1,258 @@
+"""What a running request tells: a closed set of events, and their sum, the `Result`.
+
+A request produces any number of `Progress`, of pieces of text and of what was found or made, then exactly
+one `Finished`, or one `InferenceChatError` instead of it.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from pydantic import Field, SerializeAsAny, model_serializer
+
+from .schema import Frozen, Options
+
+FinishReason = Literal["stop", "length", "cancelled"]
+Phase = Literal["queued", "loading", "reading", "working", "answering"]
+
+
+class TokenLogprob(Frozen):
+    """One generated token with its natural log-probability, and the likeliest alternatives."""
+
+    text: str
+    logprob: float
+    top: tuple["TokenLogprob", ...] = ()
+
+
+class Progress(Frozen):
+    """Where the request is; `fraction` runs from 0 to 1 where that is known, and never back in a phase.
+
+    `done` of `total` counts steps, frames or files: `unit` says which.
+    """
+
+    type: Literal["progress"] = "progress"
+    phase: Phase
+    fraction: float | None = None
+    detail: str = ""
+    done: int | None = None
+    total: int | None = None
+    unit: str = ""
+
+
+class TextDelta(Frozen):
+    """The next piece of text of answer number `choice` (of `n`)."""
+
+    type: Literal["text"] = "text"
+    text: str
+    choice: int = 0
+    tokens: tuple[TokenLogprob, ...] = ()
+
+
+class File(Frozen):
+    """A file that a model has made; in JSON it is a `data:` URL."""
+
+    data: bytes = Field(repr=False)
+    media_type: str
+
+    @model_serializer(mode="plain", when_used="json")
+    def url(self) -> str:
+        """The file as a `data:` URL."""
+        return f"data:{self.media_type};base64,{b64encode(self.data).decode()}"
+
+
+class Box(Frozen):
+    """A rectangle in pixels of the picture that was sent, from its upper left corner."""
+
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+
+class Label(Frozen):
+    """Something that was found: a class of the whole, an object with its box, a region with its mask.
+
+    `mask` is a PNG of the picture's size, white where the region is. `track` is the same for one object in
+    all frames of a clip.
+    """
+
+    label: str
+    score: float | None = None
+    box: Box | None = None
+    mask: File | None = None
+    track: int | None = None
+
+
+class Labels(Frozen):
+    """What was found in medium number `index`, or in frame `frame` of a clip, the surest first."""
+
+    type: Literal["labels"] = "labels"
+    items: tuple[Label, ...]
+    index: int = 0
+    frame: int | None = None
+    time_s: float | None = None
+
+
+class Span(Frozen):
+    """A stretch of a sound or clip: a spoken sentence or word, a scene; `image` shows it."""
+
+    type: Literal["span"] = "span"
+    start_s: float
+    end_s: float
+    text: str = ""
+    kind: Literal["chunk", "scene", "cut", "fade"] = "chunk"
+    image: File | None = None
+
+
+class Footage(Frozen):
+    """What a clip is: frames a second, how many, seconds; `times` of those looked at, in seconds."""
+
+    type: Literal["footage"] = "footage"
+    fps: float
+    frame_count: int
+    seconds: float
+    width: int
+    height: int
+    times: tuple[float, ...] = ()
+
+
+class Vector(Frozen):
+    """The embedding of medium or text number `index`."""
+
+    type: Literal["vector"] = "vector"
+    values: tuple[float, ...]
+    index: int = 0
+
+
+class ImageReady(Frozen):
+    """A picture: number `index` of those asked for, or what it looks like at this step (`preview`)."""
+
+    type: Literal["image"] = "image"
+    image: File
+    role: Literal["result", "preview", "depth"] = "result"
+    index: int = 0
+    seed: int | None = None
+
+
+class VideoReady(Frozen):
+    """A clip (MP4)."""
+
+    type: Literal["video"] = "video"
+    video: File
+    fps: float
+    frame_count: int
+    seed: int | None = None
+
+
+class AudioReady(Frozen):
+    """A sound (WAV); `rate` in samples a second."""
+
+    type: Literal["audio"] = "audio"
+    audio: File
+    rate: int
+
+
+class Usage(Frozen):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Timing(Frozen):
+    """Durations in milliseconds, from the moment the request was accepted.
+
+    `first_token_ms` and `total_ms` include waiting and loading; `decode_ms` is the time from the
+    first token to the last, so tokens per second can be told apart from waiting.
+    """
+
+    queue_ms: float = 0.0
+    load_ms: float = 0.0
+    first_token_ms: float | None = None
+    decode_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+class Receipt(Frozen):
+    """What it takes to get the same answer again."""
+
+    model: str
+    digest: str | None = None
+    seed: int | None = None
+    options: SerializeAsAny[Options] | None = None
+    device: str = "cpu"
+    dtype: str = ""
+    libraries: tuple[tuple[str, str], ...] = ()
+
+
+class Finished(Frozen):
+    """The last event: why each answer ended, what it cost, and what the reader should know."""
+
+    type: Literal["finished"] = "finished"
+    finish_reasons: tuple[FinishReason, ...] = ("stop",)
+    usage: Usage = Usage()
+    timing: Timing = Timing()
+    receipt: Receipt | None = None
+    notes: tuple[str, ...] = ()
+    cached: bool = False
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        return self.finish_reasons[0]
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Generated tokens per second of decoding, after the first token."""
+        tokens = self.usage.completion_tokens - len(self.finish_reasons)
+        return tokens / self.timing.decode_ms * 1000 if tokens > 0 and self.timing.decode_ms > 0 else None
+
+
+Outcome = Labels | Span | Footage | Vector | ImageReady | VideoReady | AudioReady
+Event = Progress | TextDelta | Outcome | Finished
+
+
+class Result(Frozen):
+    """A drained stream: all texts, their tokens where asked for, what was found or made, the end."""
+
+    texts: tuple[str, ...]
+    tokens: tuple[tuple[TokenLogprob, ...], ...]
+    finished: Finished
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return self.texts[0]
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> "Result":
+        """Drain `events`; raises `ValueError` when they hold no `Finished`."""
+        texts: dict[int, list[str]] = {}
+        tokens: dict[int, list[TokenLogprob]] = {}
+        outcomes: list[Outcome] = []
+        finished: Finished | None = None
+        for event in events:
+            if isinstance(event, TextDelta):
+                texts.setdefault(event.choice, []).append(event.text)
+                tokens.setdefault(event.choice, []).extend(event.tokens)
+            elif isinstance(event, Finished):
+                finished = event
+            elif isinstance(event, Outcome) and not _passing(event):
+                outcomes.append(event)
+        if finished is None:
+            raise ValueError("the stream ended without a Finished event")
+        choices = range(len(finished.finish_reasons))
+        return cls(
+            texts=tuple("".join(texts.get(i, ())) for i in choices),
+            tokens=tuple(tuple(tokens.get(i, ())) for i in choices),
+            finished=finished,
+            outcomes=tuple(outcomes),
+        )
+
+    def replay(self) -> Iterator[TextDelta | Outcome]:
+        """The events that this is the sum of, without the last one."""
+        yield from self.outcomes
+        for choice, (text, tokens) in enumerate(zip(self.texts, self.tokens, strict=True)):
+            if text or tokens:
+                yield TextDelta(text=text, choice=choice, tokens=tokens)
+
+
+def _passing(event: Outcome) -> bool:
+    return isinstance(event, ImageReady) and event.role == "preview"

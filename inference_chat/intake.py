@@ -1,0 +1,193 @@
+"""From what a door was given to a request: which task, which model, which files, which parameters."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from .errors import BadMedia, Forbidden, InvalidRequest, UnsupportedTask
+from .media import MediaStore, from_data_url
+from .models import Models
+from .schema import (
+    JSON,
+    AudioPart,
+    ImagePart,
+    Link,
+    Media,
+    Message,
+    Part,
+    Request,
+    TextPart,
+    VideoPart,
+    explain,
+)
+from .settings import Settings
+from .tasks import TASKS, Group, Kind, Needs, Task
+from .turns import check_text
+
+
+class Intake:
+    """Makes requests whole; what is wrong with them is raised before anything runs."""
+
+    def __init__(self, settings: Settings, models: Models, media: MediaStore) -> None:
+        self._settings = settings
+        self._models = models
+        self._media = media
+
+    async def file(self, source: bytes | BinaryIO, kind: Kind) -> Media:
+        """Keep a file that was sent; raises `BadMedia`, `TooLarge`, `UnsupportedMediaType`."""
+        return await asyncio.to_thread(self._media.add, source, kind)
+
+    async def link(self, url: str, kind: Kind) -> Media:
+        """The file behind a `data:` URL, bare base64 or `media:ID`; `Forbidden` for another server's."""
+        if url.startswith("media:"):
+            return await asyncio.to_thread(self._media.find, url.removeprefix("media:"), kind)
+        if url.lower().startswith(("http:", "https:")):
+            raise Forbidden(
+                f"This server fetches nothing from elsewhere. Send the {kind} itself: a data: URL or a file."
+            )
+        if not url:
+            raise BadMedia(f"The {kind} is empty: send a data: URL or a file.")
+        return await self.file(from_data_url(url, self._media.limits), kind)
+
+    async def messages(self, messages: Sequence[Message]) -> tuple[tuple[Message, ...], tuple[Media, ...]]:
+        """The messages with their files named by `media:ID`, and those files in order."""
+        taken: list[Media] = []
+        told = [
+            message.model_copy(update={"content": await self._content(message, taken)})
+            for message in messages
+        ]
+        return tuple(told), tuple(dict.fromkeys(taken))
+
+    async def request(
+        self,
+        *,
+        group: Group | None = None,
+        task: str | None = None,
+        model: str | None = None,
+        prompt: str | None = None,
+        messages: Sequence[Message] = (),
+        media: Sequence[Media] = (),
+        parameters: JSON | None = None,
+        use_cache: bool = True,
+        timeout_ms: int | None = None,
+    ) -> Request:
+        """A request that can run: raises what is wrong with it, as errors that say what would work."""
+        told, found = await self.messages(messages)
+        files = (*media, *found)
+        given = parameters or {}
+        kind = self.task(group, task, model, files, prompt, given)
+        record = self._models.record(model, kind)
+        self._check(kind, TASKS[kind], prompt, told, files)
+        try:
+            return Request(
+                task=kind,
+                model=record.id,
+                prompt=prompt,
+                messages=told,
+                media=files,
+                options=self._models.parameters(record, kind, given),
+                use_cache=use_cache,
+                timeout_ms=timeout_ms,
+            )
+        except ValidationError as error:
+            raise InvalidRequest(explain(error)) from None
+
+    def task(
+        self,
+        group: Group | None,
+        task: str | None,
+        model: str | None,
+        media: Sequence[Media] = (),
+        prompt: str | None = None,
+        parameters: JSON | None = None,
+    ) -> Task:
+        """The task that was named, else the first of the model's that fits, else what the input suggests."""
+        if task:
+            return _named(task, group)
+        if model:
+            does = [Task(name) for name in self._models.record(model, None).tasks if name in TASKS]
+            fits = [kind for kind in does if group in (None, TASKS[kind].group)]
+            if fits:
+                return next((kind for kind in fits if _fits(TASKS[kind], media, prompt)), fits[0])
+            if does:
+                raise UnsupportedTask(
+                    f"{model} does {', '.join(does)}; choose another model, or another route."
+                )
+        return _suggested(group, media, prompt, parameters or {})
+
+    def _check(
+        self,
+        task: Task,
+        needs: Needs,
+        prompt: str | None,
+        messages: Sequence[Message],
+        files: Sequence[Media],
+    ) -> None:
+        text = prompt if prompt is not None else "".join(message.text for message in messages)
+        check_text(text, self._settings.max_prompt_chars)
+        if prompt is not None and messages:
+            raise InvalidRequest("Give either `prompt` or `messages`, not both.")
+        if needs.media and not any(one.kind == needs.media for one in files):
+            raise InvalidRequest(f"{task} needs `{needs.media}`: a file, or a data: URL.")
+        if needs.text == "required" and not text.strip() and not files:
+            raise InvalidRequest("The input is empty: give `prompt` or `messages` with something to read.")
+
+    async def _content(self, message: Message, taken: list[Media]) -> str | tuple[Part, ...]:
+        if isinstance(message.content, str):
+            return message.content
+        return tuple([await self._part(part, taken) for part in message.content])
+
+    async def _part(self, part: Part, taken: list[Media]) -> Part:
+        match part:
+            case TextPart():
+                return part
+            case ImagePart():
+                taken.append(await self.link(part.image_url.url, "image"))
+                return ImagePart(image_url=Link(url=taken[-1].url))
+            case VideoPart():
+                taken.append(await self.link(part.video_url.url, "video"))
+                return VideoPart(video_url=Link(url=taken[-1].url))
+            case AudioPart():
+                taken.append(await self.link(part.input_audio.data, "audio"))
+                return AudioPart(input_audio=part.input_audio.model_copy(update={"data": taken[-1].url}))
+
+
+def _named(name: str, group: Group | None) -> Task:
+    try:
+        task = Task(name)
+    except ValueError:
+        raise UnsupportedTask(f"There is no task {name!r} here; known: {', '.join(Task)}.") from None
+    if group not in (None, TASKS[task].group):
+        route = f"/inference/{TASKS[task].group}"
+        raise UnsupportedTask(f"{task} is asked for at {route}, not at /inference/{group}.")
+    return task
+
+
+def _fits(needs: Needs, media: Sequence[Media], prompt: str | None) -> bool:
+    kinds = {one.kind for one in media}
+    return (needs.media in kinds if needs.media else not kinds) and (needs.text != "none") >= bool(prompt)
+
+
+def _suggested(group: Group | None, media: Sequence[Media], prompt: str | None, parameters: JSON) -> Task:
+    """What an input asks for that names neither task nor model."""
+    match group:
+        case "image" if not media:
+            return Task.TEXT_TO_IMAGE
+        case "image" if prompt:
+            return Task.VISUAL_QUESTION_ANSWERING
+        case "image":
+            return (
+                Task.ZERO_SHOT_IMAGE_CLASSIFICATION if "labels" in parameters else Task.IMAGE_CLASSIFICATION
+            )
+        case "video" if not media:
+            return Task.TEXT_TO_VIDEO
+        case "video":
+            return Task.VIDEO_TEXT_TO_TEXT if prompt else Task.VIDEO_CLASSIFICATION
+        case "multimodal" if media and all(one.kind == "audio" for one in media) and not prompt:
+            return Task.AUTOMATIC_SPEECH_RECOGNITION
+        case "multimodal":
+            return Task.ANY_TO_ANY
+        case _:
+            return Task.TEXT_GENERATION

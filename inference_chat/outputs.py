@@ -1,0 +1,186 @@
+"""The `output` of a finished request, in the shape that every door answers with.
+
+=============================================  ==============================================================
+text tasks, questions, captions                `{"text", "texts"?, "tokens"?}`
+classification                                 `[{"label", "score"}]`
+detection                                      `[{"label", "score", "box"}]`, in pixels of the picture sent
+segmentation                                   `[{"label", "score", "mask"}]`, masks as PNG
+depth                                          `{"depth"}`, a PNG whose white is near
+embeddings                                     `{"embedding"}`
+generated and edited pictures                  `{"images", "seed"}`
+tracking                                       `{"fps", "frame_count", "tracks": [{"id", "label", "frames"}]}`
+scenes                                         `{"scenes": [{"start_s", "end_s", "caption"?}]}`
+questions about a clip                         `{"text", "timestamps"}`, seconds of the frames looked at
+speech recognition                             `{"text", "chunks": [{"text", "timestamp"}]}`
+generated clips and sounds                     `{"video", "fps", "frame_count"}`, `{"audio", …}`
+=============================================  ==============================================================
+
+Several media in one request give a list of outputs, one for each, in their order.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from .events import (
+    AudioReady,
+    Footage,
+    ImageReady,
+    Label,
+    Labels,
+    Outcome,
+    Result,
+    Span,
+    Vector,
+    VideoReady,
+)
+from .schema import JSON, Request
+from .tasks import TASKS, Task
+
+T = TypeVar("T", bound=Outcome)
+Output = JSON | list[Any]
+
+
+def output_of(request: Request, result: Result) -> Output:
+    """What `request` has brought, as JSON; files are `data:` URLs."""
+    return SHAPES.get(request.task, _text)(request, result)
+
+
+def _text(_: Request, result: Result) -> JSON:
+    shown: JSON = {"text": result.text}
+    if len(result.texts) > 1:
+        shown["texts"] = list(result.texts)
+    if result.tokens[0]:
+        shown["tokens"] = [token.model_dump(mode="json") for token in result.tokens[0]]
+    return shown
+
+
+def _labels(request: Request, result: Result) -> Output:
+    found: dict[int, list[JSON]] = {}
+    for event in _all(result, Labels):
+        found.setdefault(event.index, []).extend(_label(item) for item in event.items)
+    return _each(request, [found.get(index, []) for index in _indices(request)])
+
+
+def _label(item: Label) -> JSON:
+    return item.model_dump(mode="json", exclude_none=True)
+
+
+def _vector(request: Request, result: Result) -> Output:
+    found = {event.index: {"embedding": list(event.values)} for event in _all(result, Vector)}
+    return _each(request, [found[index] for index in sorted(found)])
+
+
+def _depth(request: Request, result: Result) -> Output:
+    return _each(request, [{"depth": event.image.url()} for event in _all(result, ImageReady)])
+
+
+def _pictures(_: Request, result: Result) -> JSON:
+    made = list(_all(result, ImageReady))
+    return {"images": [event.image.url() for event in made], "seed": made[0].seed if made else None}
+
+
+def _tracks(_: Request, result: Result) -> JSON:
+    tracks: dict[int, JSON] = {}
+    for event in _all(result, Labels):
+        for item in event.items:
+            if item.track is None or item.box is None:
+                continue
+            track = tracks.setdefault(item.track, {"id": item.track, "label": item.label, "frames": []})
+            place = {"frame": event.frame, "time_s": event.time_s, "score": item.score}
+            track["frames"].append(place | {"box": item.box.model_dump()})
+    return _footage(result) | {"tracks": list(tracks.values())} | _made(result)
+
+
+def _scenes(_: Request, result: Result) -> JSON:
+    scenes = [span for span in _all(result, Span) if span.kind == "scene"]
+    cuts = [span for span in _all(result, Span) if span.kind in ("cut", "fade")]
+    return _footage(result) | {
+        "scenes": [
+            {"start_s": span.start_s, "end_s": span.end_s}
+            | ({"caption": span.text} if span.text else {})
+            | ({"image": span.image.url()} if span.image else {})
+            for span in scenes
+        ],
+        "cuts": [{"kind": span.kind, "start_s": span.start_s, "end_s": span.end_s} for span in cuts],
+    }
+
+
+def _about_clip(request: Request, result: Result) -> JSON:
+    times = [time for event in _all(result, Footage) for time in event.times]
+    return _text(request, result) | {"timestamps": times}
+
+
+def _speech(request: Request, result: Result) -> JSON:
+    chunks = [{"text": s.text, "timestamp": [s.start_s, s.end_s]} for s in _all(result, Span)]
+    return _text(request, result) | {"chunks": chunks}
+
+
+def _clip(_: Request, result: Result) -> JSON:
+    return _made(result)
+
+
+def _sound(_: Request, result: Result) -> JSON:
+    return next(
+        ({"audio": event.audio.url(), "sampling_rate": event.rate} for event in _all(result, AudioReady)), {}
+    )
+
+
+def _any(request: Request, result: Result) -> JSON:
+    return _text(request, result) | _sound(request, result)
+
+
+def _made(result: Result) -> JSON:
+    return next(
+        (
+            {"video": e.video.url(), "fps": e.fps, "frame_count": e.frame_count, "seed": e.seed}
+            for e in _all(result, VideoReady)
+        ),
+        {},
+    )
+
+
+def _footage(result: Result) -> JSON:
+    keys = ("fps", "frame_count")
+    return next(({key: getattr(event, key) for key in keys} for event in _all(result, Footage)), {})
+
+
+def _all(result: Result, kind: type[T]) -> Iterator[T]:
+    return (event for event in result.outcomes if isinstance(event, kind))
+
+
+def _indices(request: Request) -> range:
+    kind = TASKS[request.task].media
+    return range(max(1, sum(one.kind == kind for one in request.media)))
+
+
+def _each(request: Request, outputs: list[Any]) -> Any:
+    return outputs[0] if len(outputs) == 1 and len(_indices(request)) == 1 else outputs
+
+
+SHAPES: dict[Task, Callable[[Request, Result], Output]] = {
+    Task.TEXT_CLASSIFICATION: _labels,
+    Task.FEATURE_EXTRACTION: _vector,
+    Task.IMAGE_CLASSIFICATION: _labels,
+    Task.ZERO_SHOT_IMAGE_CLASSIFICATION: _labels,
+    Task.OBJECT_DETECTION: _labels,
+    Task.ZERO_SHOT_OBJECT_DETECTION: _labels,
+    Task.IMAGE_SEGMENTATION: _labels,
+    Task.MASK_GENERATION: _labels,
+    Task.DEPTH_ESTIMATION: _depth,
+    Task.IMAGE_FEATURE_EXTRACTION: _vector,
+    Task.TEXT_TO_IMAGE: _pictures,
+    Task.IMAGE_TO_IMAGE: _pictures,
+    Task.VIDEO_CLASSIFICATION: _labels,
+    Task.OBJECT_TRACKING: _tracks,
+    Task.SCENE_DETECTION: _scenes,
+    Task.VIDEO_TEXT_TO_TEXT: _about_clip,
+    Task.TEXT_TO_VIDEO: _clip,
+    Task.IMAGE_TO_VIDEO: _clip,
+    Task.ANY_TO_ANY: _any,
+    Task.AUTOMATIC_SPEECH_RECOGNITION: _speech,
+    Task.AUDIO_CLASSIFICATION: _labels,
+    Task.ZERO_SHOT_AUDIO_CLASSIFICATION: _labels,
+    Task.AUDIO_FEATURE_EXTRACTION: _vector,
+    Task.TEXT_TO_SPEECH: _sound,
+}
+"""Tasks that are not here answer with text."""
