@@ -1,0 +1,37 @@
+"""Figures that every card has: the weights' digest, their size, and how long one answer takes."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from examples.train_starters.card import digest
+
+
+def weights_facts(folder: Path, model: torch.nn.Module) -> dict[str, Any]:
+    """Digest, parameters, megabytes on disk and the machine that measures."""
+    return {
+        "sha256": digest(folder),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "megabytes": round((folder / "model.safetensors").stat().st_size / 1e6, 2),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, "
+        f"transformers {transformers.__version__}",
+    }
+
+
+def latency(answer: Callable[[], object], times: int = 15) -> float:
+    """The median milliseconds of one answer, after one to warm up."""
+    answer()
+    taken = []
+    for _ in range(times):
+        since = time.perf_counter()
+        answer()
+        taken.append(time.perf_counter() - since)
+    return round(1000 * statistics.median(taken), 1)

@@ -1,0 +1,121 @@
+"""Requests as people type them, each with the Hugging Face task that it wants.
+
+`wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are things to do,
+and may follow "can you"), `*` what is kept for the test. `nouns.txt` has what they speak of, `*` again for the test.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from examples.train_starters.chat_data.wording import Source, Split, expand, lines
+
+_HERE = Path(__file__).parent
+_SLOT = re.compile(r"\{(\w+)\}")
+_ASKING = """can you|could you|please|pls|i want to|i need to|i'd like to|i would like to|help me|help me to|how do i
+how can i|how to|which model can|which model should i use to|what do i need to|is there a model that can|a model to
+something to|i'm looking for something to|need to|need something to|my boss wants me to|we want to|we need to|we have to
+can it|can this app|is it possible to|i am trying to|let me|what can|an app to|tool to|a way to|looking to|let's
+i must|i have to|automatically|software to|best way to|ai to|program that can|anything here that can|i wish i could
+show me how to|my task is to|for my shop i need to|for a school project i must|the goal is to|what model do i pick to"""
+ASKING = tuple(part for line in _ASKING.splitlines() for part in line.split("|"))
+OBJECTS = ("thing", "things")
+
+
+@dataclass(frozen=True)
+class Family:
+    """One wording with its choices and slots."""
+
+    task: str
+    text: str
+    alone: bool
+    test: bool
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody types, and the task it wants."""
+
+    text: str
+    task: str
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """All wordings, of both sides."""
+    found, task = [], ""
+    for line in lines((_HERE / "wordings.txt").read_text(encoding="utf-8")):
+        if line.startswith("["):
+            task = line.strip("[]")
+            continue
+        marks, text = re.fullmatch(r"([*? ]*)(.+)", line).groups()  # type: ignore[union-attr]
+        found.append(Family(task, text, "?" in marks, "*" in marks))
+    return tuple(found)
+
+
+@cache
+def nouns(split: Split) -> dict[str, tuple[str, ...]]:
+    """The words for each slot on one side."""
+    found: dict[str, tuple[str, ...]] = {}
+    name = ""
+    for line in lines((_HERE / "nouns.txt").read_text(encoding="utf-8")):
+        if line.startswith("["):
+            name = line.strip("[]")
+        elif line.startswith("*") == (split == "test"):
+            found[name] = found.get(name, ()) + tuple(part.strip(" *") for part in line.split(";"))
+    return found
+
+
+@cache
+def tasks() -> tuple[str, ...]:
+    """The tasks, in alphabetical order."""
+    return tuple(sorted({family.task for family in families()}))
+
+
+@cache
+def _by_task(split: Split) -> dict[str, tuple[Family, ...]]:
+    chosen = [family for family in families() if family.test == (split == "test")]
+    return {task: tuple(one for one in chosen if one.task == task) for task in tasks()}
+
+
+def free() -> Iterator[Request]:
+    """The requests written by hand as a stranger types, kept out of training."""
+    task = ""
+    for line in lines((_HERE / "free.txt").read_text(encoding="utf-8")):
+        if line.startswith("["):
+            task = line.strip("[]")
+        else:
+            yield Request(line, task)
+
+
+def sample(rng: random.Random, split: Split, words: tuple[str, ...] = (), task: str | None = None) -> Request:
+    """A request; in some, nouns give way to any of `words`, as strangers speak of things nobody foresaw."""
+    task = task or rng.choice(tasks())
+    family = rng.choice(_by_task(split)[task])
+    strange = bool(words) and rng.random() < 0.4
+    text = _filled(rng, expand(rng, family.text), nouns(split), words if strange else ())
+    if not family.alone and rng.random() < 0.55:
+        text = f"{rng.choice(ASKING)} {text}"
+    elif rng.random() < 0.05:
+        text = f"{text}, {rng.choice(('please', 'thanks', 'quickly', 'for free', 'offline', 'asap'))}"
+    noise = 0.6 if split == "train" else 0.3
+    return Request(Source(rng, split, noise=noise).typed(text.replace("{", "").replace("}", "")), task)
+
+
+def _filled(
+    rng: random.Random, text: str, known: dict[str, tuple[str, ...]], words: tuple[str, ...]
+) -> str:
+    while match := _SLOT.search(text):
+        name = match.group(1)
+        noun = rng.choice(known[name])
+        if words and name in OBJECTS:
+            noun = rng.choice(words) + ("s" if name == "things" else "")
+        elif words and rng.random() < 0.3:
+            noun = f"{rng.choice(words)} {noun}"
+        text = text[: match.start()] + noun + text[match.end() :]
+    return text
