@@ -1,30 +1,31 @@
 """The page people see: one tab for each capability, on the same service as every other door."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import gradio as gr
 
 from ..service import Service
-from . import chat, endpoints
+from . import bar, chat, endpoints
 from .theme import MOUNT
 
 __all__ = ["MOUNT", "TABS", "build"]
 
-TABS: dict[str, Callable[[Service], None]] = {
+Tab = Callable[[Service], None]
+# Title → what builds it, in the order of the bar; `?tab=title` in the address opens it.
+TABS: dict[str, Tab] = {
     "Chat": chat.build,
 }
 
 
-def build(service: Service) -> gr.Blocks:
+def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:
     """The page and the public endpoints of Gradio's clients; nothing is loaded or fetched by it."""
     demo: gr.Blocks = gr.Blocks(title="Inference Chat", fill_height=True, analytics_enabled=False)
     with demo:
-        if len(TABS) == 1:
-            next(iter(TABS.values()))(service)
-        else:
-            with gr.Tabs():
-                for title, tab in TABS.items():
-                    with gr.Tab(title):
-                        tab(service)
+        bar.build()
+        with gr.Tabs(elem_id="ic-tabs"):
+            for title, tab in tabs.items():
+                name = title.lower().replace(" ", "-")
+                with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
+                    tab(service)
         endpoints.add(service)
     return demo

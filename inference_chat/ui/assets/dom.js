@@ -2,8 +2,8 @@
 
 const ICONS = {
   send: "M12 19V5M5 12l7-7 7 7", stop: "M7 7h10v10H7z", plus: "M12 5v14M5 12h14", close: "M6 6l12 12M18 6L6 18",
-  menu: "M4 7h16M4 12h16M4 17h16", down: "M12 5v14M5 12l7 7 7-7", download: "M12 4v11M7 11l5 5 5-5M5 20h14",
-  sliders: "M4 8h9M17 8h3M4 16h3M11 16h9M15 6v4M9 14v4", theme: "M12 3a9 9 0 1 0 9 9 7 7 0 0 1-9-9z",
+  menu: "M4 5h16v14H4zM10 5v14", down: "M12 5v14M5 12l7 7 7-7", download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+  sliders: "M4 8h9M17 8h3M4 16h3M11 16h9M15 6v4M9 14v4", side: "M4 5h16v14H4zM10 5v14",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1", edit: "M4 20h4L19 9l-4-4L4 16z", again: "M20 11a8 8 0 1 0-2 6M20 5v6h-6",
   like: "M7 21V10l4-7c2 0 3 1 2.5 3L13 9h6l-1.5 10a2 2 0 0 1-2 2zM7 10H4v11h3",
   dislike: "M17 3v11l-4 7c-2 0-3-1-2.5-3L11 15H5L6.5 5a2 2 0 0 1 2-2zM17 14h3V3h-3",

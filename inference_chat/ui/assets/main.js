@@ -10,7 +10,6 @@ const DO = {
   rename: (node) => renameSession(node.closest("[data-session]").dataset.session),
   delete: (node) => deleteSession(node.closest("[data-session]").dataset.session),
   import: () => $(".ic-file").click(),
-  theme: () => theme(!document.body.classList.contains("dark")),
   panel: () => togglePanel(),
   reset: () => { remember("settings", {}); drawPanel(); },
   "export-menu": () => { $(".ic-menu-box").hidden = !$(".ic-menu-box").hidden; },
@@ -63,11 +62,6 @@ async function importFile(file) {
   state.stuck = true;
   show(thread);
   await loadSessions();
-}
-
-function theme(dark) {
-  document.body.classList.toggle("dark", dark);
-  remember("dark", dark);
 }
 
 // On a narrow screen the list lies over the conversation, and goes when one was chosen.
@@ -128,7 +122,7 @@ function listen() {
     state.stuck = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
     $(".ic-down").hidden = state.stuck || !state.messages.length;
   });
-  new ResizeObserver(stick).observe(scroll);
+  new ResizeObserver(() => { stick(); grow(composer); }).observe(scroll); // nothing has a size while another tab is open
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh().catch(complain); });
 }
 
@@ -143,7 +137,6 @@ async function refresh() {
 
 async function start() {
   $$("[data-icon]").forEach((node) => node.prepend(icon(node.dataset.icon)));
-  if (remembered("dark", null) !== null) theme(remembered("dark", false));
   if (!remembered("side", true)) toggleSide(false);
   listen();
   const wanted = new URL(location.href).searchParams.get("chat");

@@ -1,6 +1,6 @@
 // One message: what was said, how it went, and what can be done with it.
 
-const LABELS = { queued: "Waiting", loading: "Loading the model", reading: "Reading", answering: "Answering" };
+const LABELS = { queued: "Waiting", loading: "Loading the model", reading: "Reading", working: "Working", answering: "Answering" };
 
 function messageNode(message) {
   const mine = message.role === "user";
