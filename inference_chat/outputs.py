@@ -153,8 +153,11 @@ def _indices(request: Request) -> range:
     return range(max(1, sum(one.kind == kind for one in request.media)))
 
 
-def _each(request: Request, outputs: list[Any]) -> Any:
-    return outputs[0] if len(outputs) == 1 and len(_indices(request)) == 1 else outputs
+def _each(request: Request, outputs: list[Any]) -> Output:
+    if len(outputs) > 1 or len(_indices(request)) > 1:
+        return outputs
+    only: Output = outputs[0] if outputs else {}
+    return only
 
 
 SHAPES: dict[Task, Callable[[Request, Result], Output]] = {

@@ -72,9 +72,16 @@ def _add_routes(app: FastAPI) -> None:
     route("POST", "/models/{id}/load", models.load_model, "models", 404, 503, response_model=model)
     route("POST", "/models/{id}/unload", models.unload_model, "models", 404, 409)
 
-    answer = inference.TextAnswer
-    failures = (404, 413, 503, 504)
+    answer = inference.Answer
+    failures: tuple[int, ...] = (400, 403, 404, 413, 415, 503, 504)
     route("POST", "/inference/text", inference.infer_text, "inference", *failures, response_model=answer)
+    for name, infer in (
+        ("image", inference.infer_image),
+        ("video", inference.infer_video),
+        ("multimodal", inference.infer_multimodal),
+    ):
+        more: dict[str, Any] = {"response_model": answer, "openapi_extra": inference.MEDIA_FORM}
+        route("POST", f"/inference/{name}", infer, "inference", *failures, **more)
 
     failures = (404, 409, 413, 503)
     route("POST", "/chat/start", chat.start_chat, "chat", 404, 413, 503, status_code=201)

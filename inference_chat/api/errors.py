@@ -157,6 +157,7 @@ def explain_places(findings: Any) -> str:
 # --- documentation ------------------------------------------------------------------------------
 
 WHEN = {
+    400: "The picture, sound or clip cannot be decoded, or is not what it says it is.",
     401: "A key is set and it is missing or wrong.",
     403: "The operator has switched this off.",
     404: "There is no such model, version, conversation or message.",

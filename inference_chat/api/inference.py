@@ -1,18 +1,22 @@
-"""`/inference/text`: one question, one answer, without a conversation."""
+"""`/inference/…`: one input, one answer, without a conversation."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Body
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Body, Depends
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import InvalidRequest
-from ..events import FinishReason, Receipt, Result, Timing, TokenLogprob, Usage
+from ..events import FinishReason, Receipt, Result, Timing, Usage
 from ..jobs import Job
-from ..schema import JSON, Message
+from ..outputs import output_of
+from ..schema import JSON, Media, Message, explain
+from ..service import Service
+from ..tasks import Group, Kind
 from .dependencies import TheCaller, TheService
 from .frames import frames_of
 from .streaming import only_reader, stream, wait
@@ -32,13 +36,15 @@ EXAMPLES = {
 }
 
 
-class TextRequest(BaseModel):
-    """`prompt` is continued as it stands; `messages` are answered as a conversation."""
+class Asked(BaseModel):
+    """What every inference request may say."""
 
     model_config = ConfigDict(extra="forbid")
 
     model: str | None = Field(None, description="`name` or `name@version`; unset: the default for the task.")
-    task: str | None = Field(None, description="A Hugging Face task name; unset: text-generation.")
+    task: str | None = Field(
+        None, description="A Hugging Face task name; unset: what model and input suggest."
+    )
     prompt: str | None = None
     messages: tuple[Message, ...] = ()
     parameters: JSON = Field(
@@ -49,19 +55,38 @@ class TextRequest(BaseModel):
     timeout_ms: int | None = Field(None, ge=1, description="Deadline of the whole request.")
 
 
-class TextOutput(BaseModel):
-    text: str
-    texts: list[str] | None = Field(None, description="All answers, where more than one was asked for.")
-    tokens: list[TokenLogprob] | None = Field(None, description="With `logprobs`: the tokens of `text`.")
+class TextRequest(Asked):
+    """`prompt` is continued as it stands; `messages` are answered as a conversation."""
 
 
-class TextAnswer(BaseModel):
-    """The common answer to an inference request."""
+Files = Annotated[
+    str | tuple[str, ...], Field(description="A `data:` URL or base64, or a list of them for a batch.")
+]
+
+
+class MediaRequest(Asked):
+    """Media and what to do with them. Each parameter of the task may also stand beside `parameters`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    question: str | None = Field(None, description="The same as `prompt`.")
+    image: Files = ()
+    video: Files = ()
+    audio: Files = ()
+
+    @property
+    def told(self) -> JSON:
+        """All parameters, wherever they stood."""
+        return {**self.parameters, **(self.model_extra or {})}
+
+
+class Answer(BaseModel):
+    """The common answer to an inference request; `output` has the shape of its task."""
 
     id: str
     model: str
     task: str
-    output: TextOutput
+    output: Any = Field(description="Text, labels, boxes, pictures, …: see the table of tasks.")
     usage: Usage
     finish_reason: FinishReason
     timing: Timing
@@ -76,7 +101,7 @@ async def infer_text(
     caller: TheCaller,
     body: Annotated[TextRequest, Body(openapi_examples=EXAMPLES)],
 ) -> Response:
-    """Generate text.
+    """Generate or read text.
 
     With `stream`, the answer is server-sent events: `typing` (where the work is), `token` (the next
     piece of text), then `result` with the same answer that comes without `stream`, or `error`.
@@ -84,11 +109,74 @@ async def infer_text(
     """
     if (body.prompt is None) == (not body.messages):
         raise InvalidRequest("Give either `prompt` or `messages`.")
-    job = await service.infer(
-        caller, **body.model_dump(exclude={"stream", "messages"}), messages=body.messages
-    )
+    asked = body.model_dump(exclude={"stream", "messages"})
+    job = await service.infer(caller, group="text", **asked, messages=body.messages)
+    return await answered(request, job, streamed=body.stream)
 
-    async def finish() -> TextAnswer:
+
+async def _media_body(request: Request, service: TheService) -> tuple[MediaRequest, tuple[Media, ...]]:
+    """The request and its files, from JSON or from a form with the JSON in its field `request`."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        body = _parsed(await request.body())
+        return body, await _linked(service, body)
+    async with request.form(max_part_size=service.settings.max_body_mb << 20) as form:
+        told = form.get("request", "{}")
+        body = _parsed((await told.read()) if isinstance(told, UploadFile) else told)
+        sent = [(name, item) for name, item in form.multi_items() if name != "request"]
+        return body, (*await _sent(service, sent), *await _linked(service, body))
+
+
+MediaBody = Annotated[tuple[MediaRequest, tuple[Media, ...]], Depends(_media_body)]
+
+
+async def infer_image(request: Request, service: TheService, caller: TheCaller, body: MediaBody) -> Response:
+    """Look at pictures, or draw them: classify, detect, segment, describe, answer, embed, generate, edit.
+
+    Pictures come as `image`: a `data:` URL in JSON, or files in a form whose field `request` has the JSON.
+    Several pictures are a batch, with one output each. `stream` as for text, with previews of what is drawn.
+    """
+    return await _infer(request, service, caller, "image", body)
+
+
+async def infer_video(request: Request, service: TheService, caller: TheCaller, body: MediaBody) -> Response:
+    """Watch a clip, or make one: classify, track objects, find scenes, answer questions, generate."""
+    return await _infer(request, service, caller, "video", body)
+
+
+async def infer_multimodal(
+    request: Request, service: TheService, caller: TheCaller, body: MediaBody
+) -> Response:
+    """Anything together: messages with text, pictures, sounds and clips; speech to text and back."""
+    return await _infer(request, service, caller, "multimodal", body)
+
+
+async def _infer(
+    request: Request,
+    service: TheService,
+    caller: TheCaller,
+    group: Group,
+    given: tuple[MediaRequest, tuple[Media, ...]],
+) -> Response:
+    body, media = given
+    job = await service.infer(
+        caller,
+        group=group,
+        task=body.task,
+        model=body.model,
+        prompt=body.prompt if body.prompt is not None else body.question,
+        messages=body.messages,
+        media=media,
+        parameters=body.told,
+        use_cache=body.use_cache,
+        timeout_ms=body.timeout_ms,
+    )
+    return await answered(request, job, streamed=body.stream)
+
+
+async def answered(request: Request, job: Job, *, streamed: bool) -> Response:
+    """The answer of a job as JSON, or as it comes; a client that goes away stops the job."""
+
+    async def finish() -> Answer:
         return answer_of(job, await job.result())
 
     async def told() -> AsyncGenerator[JSON, None]:
@@ -98,24 +186,20 @@ async def infer_text(
         answer = await finish()
         yield {"type": "result", "result": answer.model_dump(mode="json", exclude_none=True)}
 
-    if body.stream:
+    if streamed:
         return stream(told(), only_reader(job))
     answer = await wait(request, only_reader(job), finish)
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
 
 
-def answer_of(job: Job, result: Result) -> TextAnswer:
+def answer_of(job: Job, result: Result) -> Answer:
     """The common answer."""
     end = result.finished
-    return TextAnswer(
+    return Answer(
         id=job.id,
         model=job.request.model,
         task=job.request.task,
-        output=TextOutput(
-            text=result.text,
-            texts=list(result.texts) if len(result.texts) > 1 else None,
-            tokens=list(result.tokens[0]) or None,
-        ),
+        output=output_of(job.request, result),
         usage=end.usage,
         finish_reason=end.finish_reason,
         timing=end.timing,
@@ -123,3 +207,50 @@ def answer_of(job: Job, result: Result) -> TextAnswer:
         notes=end.notes,
         receipt=end.receipt,
     )
+
+
+def _parsed(text: str | bytes) -> MediaRequest:
+    try:
+        return MediaRequest.model_validate_json(text or "{}")
+    except ValidationError as error:
+        raise InvalidRequest(explain(error)) from None
+
+
+async def _linked(service: Service, body: MediaRequest) -> tuple[Media, ...]:
+    kinds: tuple[tuple[Kind, Files], ...] = (
+        ("image", body.image),
+        ("video", body.video),
+        ("audio", body.audio),
+    )
+    urls = [(url, kind) for kind, given in kinds for url in ((given,) if isinstance(given, str) else given)]
+    return tuple([await service.intake.link(url, kind) for url, kind in urls])
+
+
+async def _sent(service: Service, items: Sequence[tuple[str, UploadFile | str]]) -> tuple[Media, ...]:
+    """The files of a form, in its order."""
+    media = []
+    for name, item in items:
+        match name:
+            case "image" | "video" | "audio" if isinstance(item, UploadFile):
+                media.append(await service.intake.file(item.file, name))
+            case "image" | "video" | "audio":
+                media.append(await service.intake.link(str(item), name))
+            case _:
+                raise InvalidRequest(
+                    f"{name}: no field of the form; it has `request`, `image`, `video` and `audio`."
+                )
+    return tuple(media)
+
+
+def _media_form() -> JSON:
+    schema = MediaRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    file: JSON = {"type": "array", "items": {"type": "string", "format": "binary"}}
+    fields: JSON = {"request": {"type": "string"}, "image": file, "video": file, "audio": file}
+    form: JSON = {"type": "object", "properties": fields}
+    content: JSON = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+MEDIA_FORM = _media_form()
+"""What the OpenAPI document says of a body that is JSON or a form."""

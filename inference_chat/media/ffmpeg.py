@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ..errors import BadMedia, StorageFailed
 from ..files import explain_failure
-from .container import Kind
+from ..tasks import Kind
 
 SECONDS: Final = 120.0
 # Naming the reader keeps ffmpeg from taking a file for a playlist and opening what that names.
