@@ -8,20 +8,18 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from ..errors import InferenceChatError, InvalidModel, OutOfMemory, UnsafeModel
+from ..errors import InvalidModel
 from ..events import Event, Finished, Progress, Receipt, Usage
 from ..schema import Options, Request
 from .answer import Answer
 from .base import Runner
 from .checkpoint import Checkpoint
-from .device import torch_dtype
+from .loading import explained, load_model, load_reader
 from .prompt import Prompt, PromptBuilder
 from .sampling import Sampler
 
 PREFILL_CHUNK = 512
 """Prompt tokens read at once: others wait no longer, and a stop is seen in between."""
-
-NO_MEMORY = "can't allocate memory"
 
 CACHES = ("past_key_values", "cache_params")
 """How architectures name what they keep of the tokens they have read."""
@@ -82,34 +80,14 @@ class TextRunner(Runner):
         return weights + weights // 10 + checkpoint.cached_elements * bytes_per_element
 
     def load(self) -> None:
-        try:
+        with explained(self.checkpoint, "a causal language model"):
             self._load()
-        except InferenceChatError:
-            raise
-        except Exception as error:  # transformers raises whatever its readers raise
-            raise self._refusal(error) from error
 
     def _load(self) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()  # type: ignore[no-untyped-call]
-        how: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-        folder = str(self.checkpoint.folder)
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, **how)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch_dtype(self.placement.dtype),
-            use_safetensors=True,
-            output_loading_info=True,
-            **how,
-        )
-        model, info = loaded
-        if missing := sorted(info["missing_keys"]):
-            raise InvalidModel(
-                f"{self.name} lacks {len(missing)} tensors that its architecture needs, first {missing[0]}."
-            )
-        self._model: Any = model.to(self.placement.device).eval()
+        self._tokenizer: Any = load_reader(AutoTokenizer, self.checkpoint)
+        self._model: Any = load_model(AutoModelForCausalLM, self.checkpoint, self.placement)
         self._window = self.checkpoint.window
         self._prompts = PromptBuilder(self._tokenizer, self._window, self.name)
         self._ends = self._end_tokens()
@@ -227,32 +205,8 @@ class TextRunner(Runner):
             if name in parameters:
                 return name
         raise InvalidModel(
-            f"{self.name} is of the type {self._kind!r}, which keeps nothing of what it has read; "
+            f"{self.name} is of the type {self.checkpoint.config.get('model_type')!r}, which keeps nothing of what it has read; "
             "such models cannot be run here."
-        )
-
-    @property
-    def _kind(self) -> str:
-        return str(self.checkpoint.config.get("model_type", "unknown"))
-
-    def _refusal(self, error: Exception) -> InferenceChatError:
-        """What to tell about an error of transformers' loaders, which may name paths of this machine."""
-        text = str(error)
-        for path in (self.checkpoint.folder, self.checkpoint.folder.resolve()):
-            text = text.replace(str(path), self.name)
-        if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or NO_MEMORY in text:
-            return OutOfMemory(f"{self.name} did not fit into memory; choose a smaller model.", 60)
-        if "trust_remote_code" in text:
-            return UnsafeModel(f"{self.name} needs code of its own to run, which is never executed here.")
-        if "does not recognize" in text or (
-            "model_type" in text and isinstance(error, ValueError | KeyError)
-        ):
-            return InvalidModel(
-                f"{self.name} is of the type {self._kind!r}, which this version does not know."
-            )
-        return InvalidModel(
-            f"{self.name} cannot be loaded as a causal language model of the type {self._kind!r}: "
-            f"{text.split(chr(10))[0][:200]}"
         )
 
 
