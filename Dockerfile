@@ -14,6 +14,10 @@ RUN /venv/bin/pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==
 
 FROM python:3.11-slim
 
+# What OpenCV is linked to, which the tracker and the scene detector need.
+RUN apt-get update -qq \
+ && apt-get install -qq -y --no-install-recommends libgl1 libglib2.0-0 \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 1000 --create-home user \
  && install -d -o user -g user /data
 COPY --from=build /venv /venv
