@@ -31,6 +31,7 @@ class Plan:
     device: str = "auto"
     threads: int = 1
     rate: float = 3e-3
+    filters: bool = False
     autocast: bool = True
     save_every: float = 100.0
 
@@ -50,7 +51,7 @@ class Fitting:
         self.device = device(plan.device)
         torch.set_num_threads(plan.threads)
         model.to(self.device)
-        self.optimizers = Optimizers(model, plan.rate, plan.rate)
+        self.optimizers = Optimizers(model, plan.rate, plan.rate, plan.filters)
         self.average = Average(model)
         self.step, self.buffer = 0, 0
         self.budget = Budget(plan.minutes, plan.steps)

@@ -7,14 +7,23 @@ from torch import nn
 
 
 class Optimizers:
-    """Both optimisers as one, with a common factor on their peak rates."""
+    """Both optimisers as one, with a common factor on their peak rates.
 
-    def __init__(self, model: nn.Module, matrix_rate: float = 3e-3, other_rate: float = 3e-3) -> None:
+    With `filters` Muon takes hidden convolutions too, each as a matrix [out, in * height * width]."""
+
+    def __init__(
+        self, model: nn.Module, matrix_rate: float = 3e-3, other_rate: float = 3e-3, filters: bool = False
+    ) -> None:
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
+        self._flat: list[tuple[nn.Parameter, nn.Parameter]] = []
         for name, parameter in model.named_parameters():
+            if filters and parameter.ndim == 4 and parameter.shape[1] > 4:
+                self._flat.append((parameter, nn.Parameter(parameter.data.view(len(parameter), -1))))
+                continue
             hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
             (matrices if hidden else others).append(parameter)
+        matrices += [flat for _, flat in self._flat]
         self._all: list[torch.optim.Optimizer] = [
             torch.optim.Muon(matrices, lr=matrix_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(others, lr=other_rate, weight_decay=0.0, betas=(0.9, 0.98)),
@@ -24,6 +33,9 @@ class Optimizers:
 
     def step(self, factor: float) -> None:
         """One update at the given share of the peak rates; gradients are clipped before and cleared after."""
+        for parameter, flat in self._flat:
+            flat.grad = None if parameter.grad is None else parameter.grad.reshape(flat.shape)
+            parameter.grad = None
         torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
         for optimizer, peak in zip(self._all, self._peaks, strict=True):
             for group in optimizer.param_groups:
