@@ -19,21 +19,14 @@ LIBRARY = re.compile(r"requires? the ([\w-]+) library|Missing optional dependenc
 
 
 def load_model(
-    checkpoint: Checkpoint,
-    placement: Placement,
-    auto: str,
-    *,
-    optional: Sequence[str] = (),
-    **how: Any,
+    auto: Any, checkpoint: Checkpoint, placement: Placement, *, optional: Sequence[str] = (), **how: Any
 ) -> Any:
-    """The model of a folder by the Auto class named `auto`, on its device, ready to answer.
+    """The model of a folder by an Auto class, on its device, ready to answer.
 
     Raises `InvalidModel` when tensors are missing whose names contain none of `optional`; call it inside
-    `telling`, which translates the rest.
+    `explained`, which translates whatever else is raised.
     """
-    import transformers
-
-    model, info = getattr(transformers, auto).from_pretrained(
+    model, info = auto.from_pretrained(
         str(checkpoint.folder),
         dtype=torch_dtype(placement.dtype),
         use_safetensors=True,
@@ -49,15 +42,13 @@ def load_model(
     return model.to(placement.device).eval()
 
 
-def load_processor(checkpoint: Checkpoint, auto: str, **how: Any) -> Any:
-    """What prepares a model's inputs, by the Auto class named `auto`: a tokenizer, a processor."""
-    import transformers
-
-    return getattr(transformers, auto).from_pretrained(str(checkpoint.folder), **LOCAL, **how)
+def load_reader(auto: Any, checkpoint: Checkpoint, **how: Any) -> Any:
+    """What prepares a model's inputs, by an Auto class: a tokenizer, an image processor, a processor."""
+    return auto.from_pretrained(str(checkpoint.folder), **LOCAL, **how)
 
 
 @contextmanager
-def telling(checkpoint: Checkpoint, what: str) -> Iterator[None]:
+def explained(checkpoint: Checkpoint, what: str) -> Iterator[None]:
     """Inside, transformers loads quietly, and what it raises becomes an error of ours.
 
     `what` is what the model was to be: `a causal language model`.

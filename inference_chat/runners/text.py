@@ -1,22 +1,20 @@
 """Text generation by any causal language model in Hugging Face layout."""
 
 import inspect
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from threading import Event as Flag
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from ..errors import InvalidModel
-from ..events import Event, Finished, Progress, Receipt, Usage
+from ..events import Event, Finished, Progress, Usage
 from ..schema import Options, Request
-from .answer import Answer
 from .base import Runner
 from .checkpoint import Checkpoint
 from .loading import explained, load_model, load_reader
 from .prompt import Prompt, PromptBuilder
-from .sampling import Sampler
+from .writing import Begun, Steps, write
 
 PREFILL_CHUNK = 512
 """Prompt tokens read at once: others wait no longer, and a stop is seen in between."""
@@ -106,67 +104,38 @@ class TextRunner(Runner):
         options = request.options
         assert isinstance(options, TextOptions)
         prompt = self._prompts.build(request, options.max_tokens)
+        begun = yield from self._read(prompt, stop)
+        if isinstance(begun, int):
+            reasons = ("cancelled",) * options.n
+            yield Finished(finish_reasons=reasons, usage=Usage(prompt_tokens=begun), notes=prompt.notes)
+            return
+        tokens = len(prompt.ids)
+        yield from write(begun, options, stop, name=self.name, prompt_tokens=tokens, notes=prompt.notes)
+
+    def _read(self, prompt: Prompt, stop: Flag) -> Generator[Event, None, Begun | int]:
+        """Read a prompt piece by piece; how many tokens were read when it was stopped meanwhile."""
         total = len(prompt.ids)
         yield Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
         logits, cache = None, self._new_cache()
         size = total if _keeps_a_state(cache) else PREFILL_CHUNK
         for start in range(0, total, size):
             if stop.is_set():
-                reasons = ("cancelled",) * options.n
-                yield Finished(finish_reasons=reasons, usage=Usage(prompt_tokens=start), notes=prompt.notes)
-                return
+                return start
             chunk = prompt.ids[start : start + size]
             logits = self._forward([chunk], cache)
             yield Progress(phase="reading", fraction=(start + len(chunk)) / total)
-        yield from self._answer(prompt, options, logits, cache, stop)
+        return self._begun(prompt, _CachedSteps(self, cache), logits)
 
-    def _answer(
-        self, prompt: Prompt, options: TextOptions, logits: Any, cache: Any, stop: Flag
-    ) -> Iterator[Event]:
-        """Write all `n` answers, one row of a batch each; a finished row leaves the batch."""
-        if options.n > 1:
-            cache.reorder_cache(self._tensor([0] * options.n))
-            logits = logits.repeat(options.n, 1)
-        seed = options.seed if options.seed is not None else secrets.randbits(31)
-        sampler = Sampler(options, prompt.ids, seed, options.n)
-        alive = answers = self._answers(prompt, options)
-        while alive and not stop.is_set():
-            tokens = sampler.choose(logits, [answer.row for answer in alive])
-            deltas: list[Event] = [
-                delta
-                for answer, token, row in zip(alive, tokens, logits, strict=True)
-                if (delta := answer.push(token, row))
-            ]
-            # Every step yields, so that others get their turn also while nothing can be shown.
-            yield from deltas or [Progress(phase="answering")]
-            going = [i for i, answer in enumerate(alive) if answer.reason is None]
-            if going and len(going) < len(alive):
-                cache.reorder_cache(self._tensor(going))
-            alive = [alive[i] for i in going]
-            if alive:
-                logits = self._forward([[answer.last] for answer in alive], cache)
-        yield from (rest for answer in answers if (rest := answer.close()))
-        written = sum(answer.count for answer in answers)
-        yield Finished(
-            finish_reasons=tuple(answer.reason or "cancelled" for answer in answers),
-            usage=Usage(prompt_tokens=len(prompt.ids), completion_tokens=written),
-            notes=prompt.notes,
-            receipt=Receipt(model=self.name, seed=seed),
+    def _begun(self, prompt: Prompt, steps: Steps, logits: Any) -> Begun:
+        return Begun(
+            steps,
+            logits,
+            said=prompt.ids,
+            limit=self._window - len(prompt.ids),
+            ends=self._ends,
+            decode=self._decode,
+            context=prompt.context,
         )
-
-    def _answers(self, prompt: Prompt, options: TextOptions) -> list[Answer]:
-        return [
-            Answer(
-                row,
-                self._decode,
-                self._ends,
-                limit=min(options.max_tokens, self._window - len(prompt.ids)),
-                context=prompt.context,
-                stops=options.stop,
-                alternatives=options.logprobs,
-            )
-            for row in range(options.n)
-        ]
 
     def _forward(self, ids: list[list[int]], cache: Any) -> Any:
         """Logits (rows, vocabulary) of the last position, float32 on the CPU, for tokens (rows, length)."""
@@ -204,10 +173,25 @@ class TextRunner(Runner):
         for name in CACHES:
             if name in parameters:
                 return name
+        kind = self.checkpoint.config.get("model_type", "unknown")
         raise InvalidModel(
-            f"{self.name} is of the type {self.checkpoint.config.get('model_type')!r}, which keeps nothing of what it has read; "
+            f"{self.name} is of the type {kind!r}, which keeps nothing of what it has read; "
             "such models cannot be run here."
         )
+
+
+class _CachedSteps:
+    """Goes on from a cache."""
+
+    def __init__(self, runner: TextRunner, cache: Any) -> None:
+        self._runner = runner
+        self._cache = cache
+
+    def next(self, tokens: Sequence[int]) -> Any:
+        return self._runner._forward([[token] for token in tokens], self._cache)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self._cache.reorder_cache(self._runner._tensor(rows))
 
 
 def _keeps_a_state(cache: Any) -> bool:
