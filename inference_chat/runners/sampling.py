@@ -33,7 +33,15 @@ class SamplingOptions(Protocol):
 class Sampler:
     """Chooses the next token of each of `rows` parallel answers."""
 
-    def __init__(self, options: SamplingOptions, prompt: Sequence[int], seed: int, rows: int) -> None:
+    def __init__(
+        self,
+        options: SamplingOptions,
+        prompt: Sequence[int],
+        seed: int,
+        rows: int,
+        rules: Sequence[Any] = (),
+    ) -> None:
+        """`rules` are logits processors that belong to the model, as words it must never begin with."""
         import torch
         from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
@@ -42,6 +50,8 @@ class Sampler:
         self._processors = LogitsProcessorList()
         if options.repetition_penalty != 1:
             self._processors.append(RepetitionPenaltyLogitsProcessor(options.repetition_penalty))
+        self._processors.extend(rules)
+        if self._processors:
             self._history = [list(prompt) for _ in range(rows)]
         self._processors.extend([] if self._greedy else _warpers(options))
         self._generators = [torch.Generator().manual_seed((seed + row) % 2**63) for row in range(rows)]
