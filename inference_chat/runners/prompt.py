@@ -11,16 +11,21 @@ from ..schema import Message, Request, TextPart
 CONTEXT_TOKENS = 8
 """Tokens of the prompt that decide about the space in front of the first new one."""
 
-Turn = dict[str, str]
+Turn = dict[str, Any]
+Rendered = tuple[list[int], dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the model reads, how its answer joins it, and what had to be left out."""
+    """What the model reads, how its answer joins it, and what had to be left out.
+
+    `inputs` are the tensors of a prompt that is more than its tokens.
+    """
 
     ids: list[int]
     context: Sequence[int] = ()
     notes: tuple[str, ...] = ()
+    inputs: dict[str, Any] | None = None
 
 
 class PromptBuilder:
@@ -28,6 +33,7 @@ class PromptBuilder:
 
     def __init__(self, tokenizer: Any, window: int, name: str) -> None:
         self._tokenizer = tokenizer
+        self._templates = tokenizer
         self._window = window
         self._name = name
 
@@ -41,16 +47,19 @@ class PromptBuilder:
         if request.prompt is not None:
             ids = self._checked(self._tokens(request.prompt) if request.prompt else [])
             return Prompt(ids, ids[-CONTEXT_TOKENS:])
-        messages = [self._plain(message) for message in request.messages]
-        if len(messages) > 1 and messages[-1] == {"role": "assistant", "content": ""}:
-            messages.pop()  # a reply that was stopped before its first word is begun, not continued
-        ids, dropped = self._fit(messages, min(room, self._window // 2))
-        continued = messages[-1]["role"] == "assistant" or not self._tokenizer.chat_template
-        return Prompt(ids, ids[-CONTEXT_TOKENS:] if continued else (), tuple(self._notes(dropped)))
+        return self._chat([self._plain(message) for message in request.messages], room)
+
+    def _chat(self, messages: list[Turn], room: int) -> Prompt:
+        if len(messages) > 1 and messages[-1]["role"] == "assistant" and not _words(messages[-1]):
+            messages = messages[:-1]  # a reply that was stopped before its first word is begun, not continued
+        (ids, inputs), dropped = self._fit(messages, min(room, self._window // 2))
+        continued = messages[-1]["role"] == "assistant" or not self._templates.chat_template
+        context = ids[-CONTEXT_TOKENS:] if continued else ()
+        return Prompt(ids, context, tuple(self._notes(dropped)), inputs)
 
     def _notes(self, dropped: int) -> list[str]:
         notes = []
-        if not self._tokenizer.chat_template:
+        if not self._templates.chat_template:
             notes.append(
                 f"{self._name} has no chat template, so it goes on from the text instead of answering."
             )
@@ -68,36 +77,42 @@ class PromptBuilder:
                 )
         return {"role": message.role, "content": message.text}
 
-    def _fit(self, messages: list[Turn], room: int) -> tuple[list[int], int]:
-        """The tokens of as many of the latest turns as fit, and how many messages were left out."""
+    def _fit(self, messages: list[Turn], room: int) -> tuple[Rendered, int]:
+        """What is read of as many of the latest turns as fit, and how many messages were left out."""
         kept = messages[0]["role"] == "system"
         system, turns = messages[:kept], messages[kept:]
         starts = [0, *(i for i, turn in enumerate(turns) if i and turn["role"] == "user")]
-        rendered: dict[int, list[int]] = {}
+        rendered: dict[int, Rendered] = {}
 
         def fits(start: int) -> bool:
             rendered[start] = self._render(system + turns[start:])
-            return len(rendered[start]) + room <= self._window
+            return len(rendered[start][0]) + room <= self._window
 
         # The length falls with every turn left out; the last turn has to do with whatever room it leaves.
         first = 0 if fits(0) else bisect_left(starts, True, lo=1, key=fits)
         start = starts[min(first, len(starts) - 1)]
-        return self._checked(rendered[start]), start
+        self._checked(rendered[start][0])
+        return rendered[start], start
 
-    def _render(self, messages: list[Turn]) -> list[int]:
-        if not self._tokenizer.chat_template:
-            return self._tokens("\n".join(message["content"] for message in messages))
+    def _render(self, messages: list[Turn]) -> Rendered:
+        if not self._templates.chat_template:
+            return self._tokens("\n".join(_words(message) for message in messages)), None
+        text = self._text(messages)
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"]), None
+
+    def _text(self, messages: list[Turn]) -> str:
+        """The messages as one text, by the chat template."""
         text = self._templated(messages)
         if messages[-1]["role"] == "assistant":
-            text = _with_last_spaces(text, messages[-1]["content"])
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+            text = _with_last_spaces(text, _words(messages[-1]))
+        return text
 
     def _templated(self, messages: list[Turn]) -> str:
         from jinja2 import TemplateError
 
         how = "continue_final_message" if messages[-1]["role"] == "assistant" else "add_generation_prompt"
         try:
-            return str(self._tokenizer.apply_chat_template(messages, tokenize=False, **{how: True}))
+            return str(self._templates.apply_chat_template(messages, tokenize=False, **{how: True}))
         except Exception as error:  # a template is a program of the model's maker, and may raise anything
             if messages[0]["role"] == "system" and len(messages) > 1:
                 return self._templated(_without_system(messages))
@@ -127,7 +142,17 @@ def _without_system(messages: list[Turn]) -> list[Turn]:
     system, first, *rest = messages
     if first["role"] != "user":
         return [system | {"role": "user"}, first, *rest]
-    return [first | {"content": f"{system['content']}\n\n{first['content']}"}, *rest]
+    if isinstance(first["content"], str):
+        return [first | {"content": f"{system['content']}\n\n{first['content']}"}, *rest]
+    return [first | {"content": [*system["content"], *first["content"]]}, *rest]
+
+
+def _words(turn: Turn) -> str:
+    """The text of a turn, whose content is a text or a list of parts."""
+    content = turn["content"]
+    if isinstance(content, str):
+        return content
+    return "\n".join(part["text"] for part in content if part["type"] == "text")
 
 
 def _with_last_spaces(text: str, content: str) -> str:
