@@ -92,6 +92,11 @@ class Labels(Frozen):
     frame: int | None = None
     time_s: float | None = None
 
+    def above(self, threshold: float) -> "Labels":
+        """Only what is at least so sure; what has no score stays."""
+        sure = tuple(item for item in self.items if item.score is None or item.score >= threshold)
+        return self.model_copy(update={"items": sure})
+
 
 class Span(Frozen):
     """A stretch of a sound or clip: a spoken sentence or word, a scene; `image` shows it."""
