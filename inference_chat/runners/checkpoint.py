@@ -7,8 +7,10 @@ the size of the model.
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,12 @@ FEWEST_ELEMENTS = 64
 DIGESTED = (".json", ".safetensors", ".jinja", ".txt", ".model")
 BLOCK = 1 << 20
 BLOCKS = 64
+INDEX = "model_index.json"
+WHOLE = ("model", "diffusion_pytorch_model")
+"""What a file is called that holds all the weights."""
+WEIGHTLESS = ("Tokenizer", "TokenizerFast", "Processor", "FeatureExtractor", "Scheduler")
+UNUSED = frozenset({"safety_checker"})
+"""Parts of a diffusers folder that are not loaded."""
 DEFAULT_WINDOW = 2048
 LONGEST_CACHE = 4096
 
@@ -40,6 +48,8 @@ class Checkpoint:
     config: dict[str, Any]
     files: tuple[Path, ...]
     tensors: Tensors
+    variants: dict[str, str | None] = field(default_factory=dict)
+    """Of a diffusers folder, the parts with weights, and the variant (`fp16`) their files are named by."""
 
     @property
     def name(self) -> str:
@@ -50,9 +60,15 @@ class Checkpoint:
 
     @property
     def architecture(self) -> str:
-        """The class that wrote the weights, as `LlamaForCausalLM`; empty where the config does not say."""
-        names = self.config.get("architectures")
+        """The class that wrote the weights, as `LlamaForCausalLM` or, of a diffusers folder,
+        `StableDiffusionPipeline`; empty where the config does not say."""
+        names = self.config.get("architectures") or [self.config.get("_class_name", "")]
         return str(names[0]) if isinstance(names, list) and names else ""
+
+    @property
+    def framework(self) -> str:
+        """The library that loads it."""
+        return "diffusers" if "_class_name" in self.config else "transformers"
 
     @property
     def window(self) -> int:
@@ -90,9 +106,13 @@ class Checkpoint:
         Enough to tell two trainings apart without reading gigabytes.
         """
         sha = hashlib.sha256()
-        for path in sorted(p for p in self.folder.iterdir() if p.suffix in DIGESTED and p.is_file()):
+        parts = [self.folder / name for name in self.config if (self.folder / name).is_dir()]
+        folders = [self.folder, *(sorted(parts) if self.framework == "diffusers" else ())]
+        for path in (p for folder in folders for p in sorted(folder.iterdir())):
+            if path.suffix not in DIGESTED or not path.is_file():
+                continue
             size = path.stat().st_size
-            sha.update(f"{path.name}\0{size}\0".encode())
+            sha.update(f"{path.relative_to(self.folder).as_posix()}\0{size}\0".encode())
             with path.open("rb") as file:
                 for start in range(0, size, max(BLOCK, size // BLOCKS)):
                     file.seek(start)
@@ -116,12 +136,78 @@ def inspect(folder: Path) -> Checkpoint:
 def _look(folder: Path) -> Checkpoint:
     if not folder.is_dir():
         raise InvalidModel(f"There is no folder named {folder.name!r}; give a folder in Hugging Face layout.")
+    if (folder / INDEX).is_file():
+        return _look_at_parts(folder)
     if not (folder / "config.json").is_file():
         raise InvalidModel(f"{folder.name!r} is no model folder: it has no config.json.")
     config = _object(folder / "config.json")
     if not isinstance(config.get("model_type", ""), str):
         raise InvalidModel(f"The config.json of {folder.name!r} has a model_type that is no text.")
     files = tuple(_weight_files(folder))
+    return Checkpoint(folder=folder, config=config, files=files, tensors=_tensors(folder, files))
+
+
+def _look_at_parts(folder: Path) -> Checkpoint:
+    """A diffusers folder: an index of parts, those with weights in folders of their own."""
+    index = _object(folder / INDEX)
+    if not isinstance(index.get("_class_name"), str):
+        raise UnsafeModel(
+            f"The {INDEX} of {folder.name!r} names no pipeline of diffusers; one with code of its own is "
+            "never executed here."
+        )
+    files: list[Path] = []
+    variants: dict[str, str | None] = {}
+    for name, (library, kind) in _parts(folder, index).items():
+        if not (part := folder / name).is_dir():
+            raise InvalidModel(f"{folder.name!r} lacks its {name[:80]!r}: finish the download.")
+        _check_library(folder, name, library, kind)
+        if (part / "config.json").is_file() and not kind.endswith(WEIGHTLESS):
+            found, variants[name] = _variant_files(part)
+            files += found
+    return Checkpoint(folder, index, tuple(files), _tensors(folder, files), variants)
+
+
+def _parts(folder: Path, index: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """The parts that are loaded, each with its library and its class."""
+    parts = {name: value for name, value in index.items() if isinstance(value, list) and len(value) == 2}
+    named = {
+        name: (value[0], value[1])
+        for name, value in parts.items()
+        if name not in UNUSED and isinstance(value[0], str) and isinstance(value[1], str)
+    }
+    if any(Path(name).name != name for name in named):
+        raise UnsafeModel(f"The {INDEX} of {folder.name!r} names parts outside of the folder.")
+    return named
+
+
+def _check_library(folder: Path, name: str, library: str, kind: str) -> None:
+    """Refuse a part that other code than diffusers' and transformers' would load."""
+    home = find_spec("diffusers")
+    own = Path(home.origin).parent / "pipelines" / library if home and home.origin else None
+    plain = library.isidentifier() and kind.isidentifier()
+    if not plain or not (library in ("diffusers", "transformers") or (own is not None and own.is_dir())):
+        raise UnsafeModel(
+            f"The {name} of {folder.name!r} is loaded by {library[:80]!r}: code that came with a model is "
+            "never executed here. Use a model whose parts are of diffusers and transformers alone."
+        )
+
+
+def _variant_files(part: Path) -> tuple[list[Path], str | None]:
+    """The weight files of a part of a diffusers folder; those without a variant first of all."""
+    plain = [path for path in part.glob("*.safetensors") if _variant(path.name) is None]
+    others = sorted({_variant(path.name) or "" for path in part.glob("*.safetensors")} - {""})
+    if plain or not others:
+        return _weight_files(part, lambda name: _variant(name) is None), None
+    return _weight_files(part, lambda name: _variant(name) == others[0]), others[0]
+
+
+def _variant(name: str) -> str | None:
+    """`fp16` of `model.fp16.safetensors` and `model.fp16-00001-of-00002.safetensors`."""
+    words = name.split(".")
+    return words[1].split("-")[0] if len(words) > 2 else None
+
+
+def _tensors(folder: Path, files: Sequence[Path]) -> Tensors:
     headers = [_header(file) for file in files]
     tensors = Tensors(
         elements=sum(header.elements for header in headers),
@@ -132,7 +218,7 @@ def _look(folder: Path) -> Checkpoint:
             f"The weights of {folder.name!r} are a header with no tensors to speak of "
             f"({tensors.elements} numbers): copy or download the whole file again."
         )
-    return Checkpoint(folder=folder, config=config, files=files, tensors=tensors)
+    return tensors
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -146,17 +232,18 @@ def _object(path: Path) -> dict[str, Any]:
     return found
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """The files that transformers would load: one whole, or all that an index names."""
-    found = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+def _weight_files(folder: Path, fits: Callable[[str], bool] = lambda name: True) -> list[Path]:
+    """The files that would be loaded, of those whose names fit: one whole, or all that an index names."""
+    found = sorted(path for path in folder.glob("*.safetensors") if path.is_file() and fits(path.name))
     if not found:
         raise _no_weights(folder)
-    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if whole in found:
-        return [whole]
-    if not index.is_file():
+    whole = [path for path in found if path.name.split(".")[0] in WHOLE]
+    indices = [path for path in folder.glob("*.safetensors.index*.json") if fits(_of_index(path.name))]
+    if whole:
+        return [min(whole, key=lambda path: len(path.name))]
+    if not indices:
         return found
-    named = _object(index).get("weight_map")
+    named = _object(indices[0]).get("weight_map")
     if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
         raise InvalidModel(f"The weight index of {folder.name!r} does not map tensors to files.")
     missing = sorted(set(named.values()) - {path.name for path in found})
@@ -166,6 +253,12 @@ def _weight_files(folder: Path) -> list[Path]:
             "finish the download."
         )
     return [path for path in found if path.name in named.values()]
+
+
+def _of_index(name: str) -> str:
+    """How an index's files are called: `model.fp16.x` for `model.safetensors.index.fp16.json`."""
+    words = name.removesuffix(".json").split(".")
+    return ".".join([words[0], *(word for word in words[1:] if word not in ("safetensors", "index")), "x"])
 
 
 def _no_weights(folder: Path) -> InvalidModel | UnsafeModel:
