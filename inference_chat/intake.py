@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import ValidationError
@@ -38,6 +39,10 @@ class Intake:
     async def file(self, source: bytes | BinaryIO, kind: Kind) -> Media:
         """Keep a file that was sent; raises `BadMedia`, `TooLarge`, `UnsupportedMediaType`."""
         return await asyncio.to_thread(self._media.add, source, kind)
+
+    async def path(self, path: Path, kind: Kind) -> Media:
+        """Keep a file of this machine that a door has received; raises as `file` does."""
+        return await asyncio.to_thread(self._copied, path, kind)
 
     async def link(self, url: str, kind: Kind) -> Media:
         """The file behind a `data:` URL, bare base64 or `media:ID`; `Forbidden` for another server's."""
@@ -133,6 +138,10 @@ class Intake:
             raise InvalidRequest(f"{task} needs `{needs.media}`: a file, or a data: URL.")
         if needs.text == "required" and not text.strip() and not files:
             raise InvalidRequest("The input is empty: give `prompt` or `messages` with something to read.")
+
+    def _copied(self, path: Path, kind: Kind) -> Media:
+        with path.open("rb") as file:
+            return self._media.add(file, kind)
 
     async def _content(self, message: Message, taken: list[Media]) -> str | tuple[Part, ...]:
         if isinstance(message.content, str):

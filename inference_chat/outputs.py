@@ -5,8 +5,8 @@ text tasks, questions, captions                `{"text", "texts"?, "tokens"?}`
 classification                                 `[{"label", "score"}]`
 detection                                      `[{"label", "score", "box"}]`, in pixels of the picture sent
 segmentation                                   `[{"label", "score", "mask"}]`, masks as PNG
-depth                                          `{"depth"}`, a PNG whose white is near
-embeddings                                     `{"embedding"}`
+depth                                          `{"depth", "near", "far"}`, a PNG whose white is near
+embeddings                                     `{"embedding", "similar"?}`
 generated and edited pictures                  `{"images", "seed"}`
 tracking                                       `{"fps", "frame_count", "tracks": [{"id", "label", "frames"}]}`
 scenes                                         `{"scenes": [{"start_s", "end_s", "caption"?}]}`
@@ -15,7 +15,8 @@ speech recognition                             `{"text", "chunks": [{"text", "ti
 generated clips and sounds                     `{"video", "fps", "frame_count"}`, `{"audio", …}`
 =============================================  ==============================================================
 
-Several media in one request give a list of outputs, one for each, in their order.
+Several media in one request give a list of outputs, one for each, in their order; null or an empty list
+for one that could not be read.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,6 +46,12 @@ def output_of(request: Request, result: Result) -> Output:
     return SHAPES.get(request.task, _text)(request, result)
 
 
+def outputs_of(request: Request, result: Result) -> list[Output]:
+    """The same with one output for each medium, also where there is only one."""
+    output = output_of(request, result)
+    return list(output) if isinstance(output, list) and len(_indices(request)) > 1 else [output]
+
+
 def _text(_: Request, result: Result) -> JSON:
     shown: JSON = {"text": result.text}
     if len(result.texts) > 1:
@@ -66,12 +73,20 @@ def _label(item: Label) -> JSON:
 
 
 def _vector(request: Request, result: Result) -> Output:
-    found = {event.index: {"embedding": list(event.values)} for event in _all(result, Vector)}
-    return _each(request, [found[index] for index in sorted(found)])
+    found: dict[int, JSON] = {}
+    for vector in _all(result, Vector):
+        found[vector.index] = {"embedding": list(vector.values)}
+    for alike in _all(result, Labels):
+        found[alike.index]["similar"] = [_label(item) for item in alike.items]
+    return _each(request, [found.get(index) for index in _indices(request)])
 
 
 def _depth(request: Request, result: Result) -> Output:
-    return _each(request, [{"depth": event.image.url()} for event in _all(result, ImageReady)])
+    found = {
+        event.index: {"depth": event.image.url(), "near": event.near, "far": event.far}
+        for event in _all(result, ImageReady)
+    }
+    return _each(request, [found.get(index) for index in _indices(request)])
 
 
 def _pictures(_: Request, result: Result) -> JSON:

@@ -5,13 +5,19 @@ or `UnsupportedMediaType`, with words that say what would work.
 """
 
 from .clips import Clip, clip_bytes, open_clip
-from .container import Limits, check, data_url, from_data_url, sniff
-from .images import image_bytes, open_image
+from .container import TAKEN, Limits, check, data_url, from_data_url, sniff
+from .frames import Frame, Frames
+from .images import image_bytes, open_image, preview
+from .reel import ClipInfo
 from .sounds import Sound, open_sound, wav_bytes
 from .store import MediaStore
 
 __all__ = [
+    "TAKEN",
     "Clip",
+    "ClipInfo",
+    "Frame",
+    "Frames",
     "Limits",
     "MediaStore",
     "Sound",
@@ -23,6 +29,7 @@ __all__ = [
     "open_clip",
     "open_image",
     "open_sound",
+    "preview",
     "sniff",
     "wav_bytes",
 ]

@@ -12,6 +12,7 @@ from .container import READABLE, Limits, check
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 SIXTEEN_BIT: Final = 257  # 65535 / 255
+SHARP: Final = 512  # pixels up to which a preview is kept without loss
 
 
 def open_image(data: bytes, limits: Limits | None = None) -> Image.Image:
@@ -65,3 +66,15 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     elif top > 255 or picture.mode.startswith("I;16"):
         grey = grey / SIXTEEN_BIT
     return Image.fromarray(grey.round().clip(0, 255).astype(np.uint8))
+
+
+def preview(data: bytes, side: int = 1600, limits: Limits | None = None) -> tuple[bytes, tuple[int, int]]:
+    """A picture as a browser can show it: upright PNG or JPEG of at most `side` pixels, and its real size.
+
+    Raises what `open_image` raises.
+    """
+    picture = open_image(data, limits)
+    size = picture.size
+    picture.thumbnail((side, side))
+    small = max(size) <= SHARP
+    return image_bytes(picture, "PNG" if small else "JPEG"), size

@@ -1,12 +1,14 @@
 """The page people see: one tab for each capability, on the same service as every other door."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import gradio as gr
 
 from ..service import Service
-from . import bar, chat, endpoints
-from .theme import MOUNT
+from . import bar, chat, endpoints, image
+from .news import news_of
+from .theme import LOOK
 
 __all__ = ["MOUNT", "TABS", "build"]
 
@@ -14,7 +16,11 @@ Tab = Callable[[Service], None]
 # Title → what builds it, in the order of the bar; `?tab=title` in the address opens it.
 TABS: dict[str, Tab] = {
     "Chat": chat.build,
+    "Image": image.build,
 }
+
+# What the server that mounts the page needs beside it: the look, and how the page is told of a reply.
+MOUNT: dict[str, Any] = {**LOOK, "views": {"page": news_of}}
 
 
 def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:
@@ -28,4 +34,6 @@ def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
                     tab(service)
         endpoints.add(service)
+    # An empty queue is looked at so often, in seconds. Gradio's own 0.001 takes 6 % of a core from the models.
+    demo._queue.sleep_when_free = 0.02
     return demo

@@ -1,8 +1,8 @@
 """What the page asks of the server: each method takes the caller and fields, and returns JSON."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -11,23 +11,21 @@ import gradio as gr
 from pydantic import ValidationError, validate_call
 
 from ..access import Caller
-from ..chats import Turn
 from ..errors import InferenceChatError, InvalidRequest
 from ..jobs import Job
-from ..messages import Feedback, Session
+from ..messages import Feedback
 from ..schema import JSON, explain
 from ..service import Service
 from ..tasks import Task
 from .controls import controls
+from .news import GATHERED, elapsed, ended, new_events, session_view, thread
 from .presets import EXAMPLES, PERSONAS
-from .render import Live, message_view
+from .render import Live
 
 logger = logging.getLogger(__name__)
 Action = Callable[..., Awaitable[JSON]]
 Door = Callable[[JSON, gr.Request], Awaitable[JSON]]
 
-SHOWN_AT_ONCE = 0.12  # seconds in which new text is gathered: each update costs the model some of its pace
-PATIENCE = 5.0  # seconds until a page that waits for news hears that there are none
 NOT_FOR_CHAT = frozenset({"n", "logprobs", "response_format"})
 PAGE = 40  # conversations listed at once
 
@@ -68,14 +66,7 @@ class Actions:
 
     async def thread(self, caller: Caller, *, session: str) -> JSON:
         """A conversation along its present branch, and which reply is being written."""
-        stored = await self._chats.get(caller, session)
-        path = await self._chats.path(caller, session)
-        turn = self._chats.current(session)
-        return {
-            "session": session_view(stored),
-            "messages": [message_view(message) for message in path],
-            "writing": turn.reply.id if turn else None,
-        }
+        return await thread(self._service, caller, session)
 
     async def send(
         self,
@@ -132,20 +123,22 @@ class Actions:
         return {"stopped": await self._chats.stop(caller, session)}
 
     async def follow(self, caller: Caller, *, session: str, reply: str, seen: int = 0, have: int = 0) -> JSON:
-        """What is new of the reply being written, as soon as something is; `done` with the message."""
+        """What is new of the reply being written, for a page whose sockets do not get through to us."""
         await self._chats.get(caller, session)
         turn = self._chats.current(session)
         if turn is None or turn.reply.id != reply:
             return {"done": True, **await self.thread(caller, session=session)}
         turn.bound = False  # a page reads in polls, and between two of them nobody would seem to read
         live = self._live.setdefault(turn.job, Live(text=turn.prefix))
-        await _news(turn, seen)
+        await new_events(turn, seen)
+        if seen:
+            await ended(turn, GATHERED)
         live.take(turn.job.events)
         if turn.job.done:
-            await turn.finished()
+            with suppress(InferenceChatError):  # what went wrong is in the stored message
+                await turn.finished()
             return {"done": True, **await self.thread(caller, session=session)}
-        elapsed = (datetime.now(turn.job.started_at.tzinfo) - turn.job.started_at).total_seconds()
-        return {"done": False, "elapsed": elapsed, **live.shown(have)}
+        return {"done": False, "elapsed": elapsed(turn), **live.shown(have)}
 
     async def select(self, caller: Caller, *, session: str, message: str) -> JSON:
         """Show the branch that `message` is on."""
@@ -240,16 +233,6 @@ def doors(actions: Actions, service: Service) -> list[Door]:
     return [_door(getattr(actions, name), service) for name in names]
 
 
-def session_view(session: Session) -> JSON:
-    return {
-        "id": session.id,
-        "title": session.title or "New chat",
-        "model": session.model,
-        "system_prompt": session.system_prompt,
-        "updated_at": session.updated_at.isoformat(),
-    }
-
-
 def _door(action: Action, service: Service) -> Door:
     checked = validate_call(action)
 
@@ -270,15 +253,3 @@ def _door(action: Action, service: Service) -> Door:
 
     door.__name__ = action.__name__
     return door
-
-
-async def _news(turn: Turn, seen: int) -> None:
-    """Wait for events after number `seen`, then a little for more of them; not for ever."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            async for number, _ in turn.watch(seen):
-                if number > 0 and turn.task is not None:
-                    await asyncio.wait([turn.task], timeout=SHOWN_AT_ONCE)
-                break
-    except (TimeoutError, InferenceChatError):  # what a failed reply says is in the stored message
-        return

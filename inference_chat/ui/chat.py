@@ -15,6 +15,8 @@ SCRIPTS = (
     "sidebar.js",
     "message.js",
     "thread.js",
+    "follow.js",
+    "controls.js",
     "settings.js",
     "composer.js",
     "main.js",

@@ -10,7 +10,7 @@ import gradio as gr
 from pygments.formatters import HtmlFormatter
 
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("tokens.css", "page.css", "chat.css")
+SHEETS = ("tokens.css", "page.css", "chat.css", "result.css")
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 CODE_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 
@@ -119,4 +119,4 @@ HEAD = (
 )
 
 # What `gr.mount_gradio_app` (or `launch`) takes beside the Blocks themselves.
-MOUNT: dict[str, Any] = {"theme": theme(), "css": css(), "head": HEAD, "footer_links": []}
+LOOK: dict[str, Any] = {"theme": theme(), "css": css(), "head": HEAD, "footer_links": []}

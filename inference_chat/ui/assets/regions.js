@@ -1,0 +1,63 @@
+// Boxes and masks over the picture they belong to: classes to switch on and off, a threshold, a table.
+
+const HUES = [168, 28, 262, 340, 205, 95, 48, 300, 130, 0];
+
+function regions(source, items) {
+  const names = [...new Set(items.map((item) => item.label))];
+  const colour = Object.fromEntries(names.map((name, number) => [name, `hsl(${HUES[number % HUES.length]} 75% ${number < HUES.length ? 45 : 32}%)`]));
+  const on = new Set(names);
+  const scored = items.some((item) => item.score !== undefined);
+  const canvas = el("div", { class: "ic-canvas" }, el("img", { src: source, alt: "The picture that was sent" }));
+  const table = el("tbody");
+  const count = el("output", { class: "ic-none" });
+  const slider = el("input", { type: "range", min: "0", max: "1", step: "0.01", value: String(props.threshold ?? 0.5), "aria-label": "Threshold", on: { input: draw } });
+  const chips = el("div", { class: "ic-chips", role: "group", "aria-label": "Classes shown" });
+
+  function draw() {
+    const least = scored ? Number(slider.value) : 0;
+    const kept = items.filter((item) => on.has(item.label) && (item.score ?? 1) >= least);
+    for (const node of $$(".ic-box, .ic-mask", canvas)) node.remove();
+    canvas.append(...kept.map((item) => (item.mask ? mask(item, colour[item.label]) : null)).filter(Boolean), ...kept.filter((item) => item.box).map((item) => box(item, colour[item.label])));
+    count.textContent = `${kept.length} of ${items.length} shown${scored ? ` · threshold ${least.toFixed(2)}` : ""}`;
+    table.replaceChildren(...kept.map((item) => row(item, colour[item.label])));
+    place();
+  }
+  // Boxes are in pixels of the picture as it was sent; the browser knows how large it is shown.
+  function place() {
+    const image = $("img", canvas);
+    const [width, height] = props.value.size || [image.naturalWidth, image.naturalHeight];
+    for (const node of $$(".ic-box", canvas)) {
+      const { xmin, ymin, xmax, ymax } = node.box;
+      Object.assign(node.style, { left: `${(xmin / width) * 100}%`, top: `${(ymin / height) * 100}%`, width: `${((xmax - xmin) / width) * 100}%`, height: `${((ymax - ymin) / height) * 100}%` });
+      node.classList.toggle("low", ymin / height < 0.06);
+    }
+  }
+  for (const name of names) {
+    const number = items.filter((item) => item.label === name).length;
+    const chip = el("button", { type: "button", "aria-pressed": "true", style: `--tone:${colour[name]}`, on: { click: () => {
+      if (on.has(name)) on.delete(name); else on.add(name);
+      chip.setAttribute("aria-pressed", String(on.has(name)));
+      draw();
+    } } }, el("i"), `${name} ${number > 1 ? number : ""}`);
+    chips.append(chip);
+  }
+  draw();
+  const head = el("thead", {}, el("tr", {}, ["", "label", scored ? "score" : null, items.some((item) => item.box) ? "box (x, y – x, y)" : null].filter((name) => name !== null).map((name) => el("th", { scope: "col" }, name))));
+  return [canvas, scored ? el("label", { class: "ic-threshold" }, "Threshold", slider, count) : count, chips, el("div", { class: "ic-table" }, el("table", {}, head, table))];
+}
+
+function box(item, tone) {
+  const node = el("div", { class: "ic-box", style: `--tone:${tone}` }, el("span", {}, `${item.label}${item.score === undefined ? "" : ` ${percent(item.score)}`}`));
+  node.box = item.box;
+  return node;
+}
+
+function mask(item, tone) {
+  return el("div", { class: "ic-mask", style: `--tone:${tone};mask-image:url(${item.mask});-webkit-mask-image:url(${item.mask})` });
+}
+
+function row(item, tone) {
+  const { xmin, ymin, xmax, ymax } = item.box || {};
+  return el("tr", {}, el("td", {}, el("i", { class: "ic-tone", style: `--tone:${tone}` })), el("td", {}, item.label), item.score === undefined ? null : el("td", {}, percent(item.score)),
+    item.box ? el("td", {}, `${Math.round(xmin)}, ${Math.round(ymin)} – ${Math.round(xmax)}, ${Math.round(ymax)}`) : null);
+}

@@ -1,0 +1,101 @@
+// What a model has found or made: drawn by its shape, whatever the task was called.
+
+const KEPT = 24; // results that this page remembers
+const past = [];
+let showing = null;
+
+function drawResult() {
+  const shown = props.value;
+  if (!shown || !shown.id) return empty();
+  if (!shown.preview && past[0]?.id !== shown.id) {
+    past.unshift(shown);
+    past.splice(KEPT);
+  }
+  show(shown);
+}
+
+function show(shown) {
+  showing = shown;
+  const body = shown.preview ? [picture(shown.preview, "What it looks like so far")] : [...drawn(shown), figures(shown), downloads(shown)];
+  $(".ic-result").replaceChildren(el("div", { class: "ic-found" }, body), strip());
+}
+
+function empty() {
+  const text = element.closest("[data-empty]")?.dataset.empty || props.empty || "The result appears here.";
+  $(".ic-result").replaceChildren(el("p", { class: "ic-nothing" }, text));
+}
+
+function drawn({ output, source, task }) {
+  if (Array.isArray(output)) {
+    if (!output.length) return [source ? picture(source) : null, el("p", { class: "ic-none" }, "Nothing was found.")];
+    return output[0].box || output[0].mask ? regions(source, output) : [source ? picture(source) : null, bars(output)];
+  }
+  if (output.images) return [gallery(output.images)];
+  if (output.depth) return [compared(source, output.depth)];
+  if (output.audio) return [el("audio", { controls: true, src: output.audio })];
+  if (output.video) return [el("video", { controls: true, loop: true, autoplay: true, muted: true, src: output.video })];
+  if (output.embedding) return [source ? picture(source) : null, vector(output.embedding)];
+  return [source ? picture(source) : null, el("p", { class: "ic-said-text", dir: "auto" }, output.text || "(no words)")];
+}
+
+function picture(url, alt = "The picture that was sent") {
+  return el("div", { class: "ic-canvas" }, el("img", { src: url, alt }));
+}
+
+// Classes with their probability.
+function bars(items) {
+  return el("ol", { class: "ic-bars", "aria-label": "Classes, the likeliest first" }, items.map(({ label, score }) =>
+    el("li", {}, el("span", {}, label), el("meter", { min: 0, max: 1, value: score, "aria-label": `${label} ${percent(score)}` }), el("b", {}, percent(score)))));
+}
+
+function gallery(images) {
+  return el("div", { class: "ic-gallery", "data-count": String(images.length) }, images.map((url, number) =>
+    el("figure", {}, el("img", { src: url, alt: `Picture ${number + 1} of ${images.length}` }), el("figcaption", {},
+      el("button", { type: "button", class: "ic-small", on: { click: () => trigger("select", { image: url }) } }, "Use as input"),
+      el("a", { class: "ic-small", href: url, download: `picture-${number + 1}.png` }, "Download")))));
+}
+
+// Two pictures of one size, one laid over the other up to where the slider stands.
+function compared(below, above) {
+  const top = el("img", { src: above, alt: "Depth: white is near", class: "ic-top" });
+  const slider = el("input", { type: "range", min: "0", max: "100", value: "100", "aria-label": "How much of the depth map is shown", on: { input: () => { top.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`; } } });
+  return el("div", {}, el("div", { class: "ic-canvas" }, below ? el("img", { src: below, alt: "The picture that was sent" }) : null, top), slider);
+}
+
+function vector(values) {
+  const norm = Math.hypot(...values);
+  return el("p", { class: "ic-none" }, `${values.length} numbers, length ${norm.toFixed(3)}: ${values.slice(0, 8).map((x) => x.toFixed(3)).join(", ")}, …`);
+}
+
+function figures({ figures, notes = [], model, settings }) {
+  return el("div", { class: "ic-figures" }, el("p", {}, [model, ...(figures || [])].join(" · ")), notes.map((note) => el("p", {}, note)),
+    settings ? el("details", {}, el("summary", {}, "Settings of this result"), el("pre", {}, JSON.stringify(settings, null, 2))) : null);
+}
+
+function downloads(shown) {
+  const rows = Array.isArray(shown.output) ? shown.output : null;
+  return el("div", { class: "ic-downloads" },
+    el("button", { type: "button", class: "ic-small", on: { click: () => save("result.json", JSON.stringify({ model: shown.model, task: shown.task, output: shown.output }, null, 2), "application/json") } }, "JSON"),
+    rows?.length ? el("button", { type: "button", class: "ic-small", on: { click: () => save("result.csv", csv(rows), "text/csv") } }, "CSV") : null);
+}
+
+function csv(rows) {
+  const quoted = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value ?? "");
+  const head = ["label", "score", "xmin", "ymin", "xmax", "ymax"];
+  const line = ({ label, score, box = {} }) => [label, score, box.xmin, box.ymin, box.xmax, box.ymax].map(quoted).join(",");
+  return [head.join(","), ...rows.map(line)].join("\n");
+}
+
+// What this page has shown before, to look at again.
+function strip() {
+  if (past.length < 2) return null;
+  return el("div", { class: "ic-strip", role: "list", "aria-label": "Earlier results" }, past.map((one) => {
+    const url = one.output.images?.[0] || one.source;
+    return el("button", { type: "button", role: "listitem", class: one === showing ? "here" : "", title: `${one.task} by ${one.model}`, on: { click: () => show(one) } },
+      url ? el("img", { src: url, alt: `${one.task} by ${one.model}` }) : one.task);
+  }));
+}
+
+function percent(score) {
+  return score === undefined || score === null ? "" : `${(score * 100).toFixed(score < 0.1 ? 1 : 0)} %`;
+}

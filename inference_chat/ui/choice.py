@@ -1,0 +1,132 @@
+"""Which model, and what it shall do: two lists that follow each other, and the options of that task."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context
+
+from ..catalog import ModelRecord
+from ..errors import InferenceChatError
+from ..runners import OPTIONS
+from ..service import Service
+from ..tasks import TASKS, Task
+from . import fields
+from .parts import EVENT
+
+MOST = 200  # models in a list; others are chosen by typing their name
+NAMES = {
+    Task.IMAGE_CLASSIFICATION: "Classify",
+    Task.ZERO_SHOT_IMAGE_CLASSIFICATION: "Classify by my own words",
+    Task.OBJECT_DETECTION: "Find objects",
+    Task.ZERO_SHOT_OBJECT_DETECTION: "Find what I name",
+    Task.IMAGE_SEGMENTATION: "Segment",
+    Task.MASK_GENERATION: "Cut out",
+    Task.DEPTH_ESTIMATION: "Estimate depth",
+    Task.IMAGE_TO_TEXT: "Describe",
+    Task.VISUAL_QUESTION_ANSWERING: "Answer a question",
+    Task.IMAGE_TEXT_TO_TEXT: "Talk about it",
+    Task.IMAGE_FEATURE_EXTRACTION: "Embed",
+    Task.TEXT_TO_IMAGE: "Draw from words",
+    Task.IMAGE_TO_IMAGE: "Change a picture",
+    Task.VIDEO_CLASSIFICATION: "Classify",
+    Task.OBJECT_TRACKING: "Track objects",
+    Task.SCENE_DETECTION: "Find scenes",
+    Task.VIDEO_TEXT_TO_TEXT: "Answer a question",
+    Task.TEXT_TO_VIDEO: "Film from words",
+    Task.IMAGE_TO_VIDEO: "Animate a picture",
+}
+"""What tasks are called on the page."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The three components; their values are the inputs of whatever is asked."""
+
+    model: gr.Dropdown
+    task: gr.Dropdown
+    options: gr.HTML
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.model, self.task, self.options]
+
+
+def choice(
+    service: Service,
+    tasks: Collection[Task],
+    prefix: str,
+    *,
+    leave_out: frozenset[str] = frozenset(),
+    then: tuple[Callable[[Task | None], list[Any]], list[Any]] | None = None,
+) -> Choice:
+    """Put the lists into the Blocks being built; `then` says how other components follow the task."""
+    with gr.Row():
+        model = gr.Dropdown([], label="Model", allow_custom_value=True, min_width=150)
+        task = gr.Dropdown([], label="What to do", min_width=150)
+    with gr.Accordion("Options", open=False):
+        options = fields.fields(prefix)
+    adapt, followers = then or (lambda _: [], [])
+
+    def models(ref: str | None) -> Any:
+        found = able(service, tasks)
+        ids = [record.name for record in found[:MOST]]
+        return gr.Dropdown(choices=ids, value=ref if ref or not ids else ids[0])
+
+    def doings(ref: str | None, task: str | None) -> Any:
+        does = does_of(service, ref, tasks)
+        kept = task if task in does else (does[0] if does else None)
+        return gr.Dropdown(choices=[(NAMES.get(Task(name), name), name) for name in does], value=kept)
+
+    def follow(ref: str | None, name: str | None) -> list[Any]:
+        kind = Task(name) if name else None
+        return [fields.of(kind, defaults(service, ref, kind), leave_out), *adapt(kind)]
+
+    quiet: dict[str, Any] = EVENT | {"queue": False}
+    model.focus(models, model, model, **quiet)
+    model.change(doings, [model, task], task, **quiet).then(
+        follow, [model, task], [options, *followers], **quiet
+    )
+    task.input(follow, [model, task], [options, *followers], **quiet)
+    root = Context.root_block
+    assert root is not None
+    root.load(models, model, model, **quiet)
+    return Choice(model, task, options)
+
+
+def able(service: Service, tasks: Collection[Task]) -> list[ModelRecord]:
+    """The newest version of each model that does one of `tasks`: starters first, then by their order."""
+    rank = {task.value: number for number, task in enumerate(tasks)}
+    records = [one for one in service.registry.list(limit=1_000_000)[0] if rank.keys() & set(one.tasks)]
+    newest = {record.name: service.registry.get(record.name) for record in records}
+
+    def place(record: ModelRecord) -> tuple[bool, int, str]:
+        first = min((rank[name] for name in record.tasks if name in rank), default=len(rank))
+        return not record.name.startswith("starter-"), first, record.name
+
+    return sorted(newest.values(), key=place)
+
+
+def does_of(service: Service, ref: str | None, tasks: Collection[Task]) -> list[str]:
+    """Which of `tasks` a model does and can be asked for here."""
+    try:
+        record = service.registry.get(ref) if ref else None
+    except InferenceChatError:
+        return []
+    return [task.value for task in tasks if record and task.value in record.tasks and task in OPTIONS]
+
+
+def defaults(service: Service, ref: str | None, task: Task | None) -> dict[str, Any]:
+    """A model's own parameters, where they are meant for this task."""
+    try:
+        record = service.registry.get(ref) if ref else None
+    except InferenceChatError:
+        return {}
+    return dict(record.parameters) if record and task and record.tasks[:1] == (task.value,) else {}
+
+
+def wants(task: Task | None) -> tuple[bool, bool]:
+    """Whether a task takes a picture or clip, and whether it takes words."""
+    needs = TASKS.get(task) if task else None
+    return bool(needs and needs.media), bool(needs and needs.text != "none")

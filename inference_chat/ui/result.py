@@ -1,0 +1,93 @@
+"""What a model has found or made, for the eye: one view for all tasks, drawn by the scripts in `assets/`."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from ..events import Finished, ImageReady, Result
+from ..jobs import Job
+from ..media import data_url, preview
+from ..outputs import Output, output_of
+from ..schema import JSON, Media
+from .render import seconds
+
+ASSETS = Path(__file__).parent / "assets"
+SCRIPTS = ("dom.js", "regions.js", "result.js")
+START = "drawResult();\nwatch('value', drawResult);"
+
+
+def view(empty: str) -> gr.HTML:
+    """The place where results appear; its values come from `shown` and `sketched`."""
+    return gr.HTML(
+        {},
+        html_template='<div class="ic-result"></div>',
+        js_on_load="\n".join([*((ASSETS / name).read_text("utf-8") for name in SCRIPTS), START]),
+        apply_default_css=False,
+        elem_classes="ic-result-block",
+        empty=empty,
+    )
+
+
+async def shown(job: Job, result: Result) -> JSON:
+    """A finished job as the view takes it."""
+    request, end = job.request, result.finished
+    picture = next((one for one in request.media if one.kind == "image"), None)
+    value: JSON = {
+        "id": job.id,
+        "task": request.task.value,
+        "model": request.model,
+        "output": output_of(request, result),
+        "figures": figures(end),
+        "notes": list(end.notes),
+        "settings": end.receipt.model_dump(mode="json") if end.receipt else None,
+    }
+    return value | (await asyncio.to_thread(_source, picture) if picture else {})
+
+
+def sketched(job: Job) -> JSON | None:
+    """What a picture under way looks like, for the view; None where there is nothing to see yet."""
+    for event in reversed(job.events):
+        if isinstance(event, ImageReady) and event.role == "preview":
+            return {"id": job.id, "preview": event.image.url()}
+    return None
+
+
+def summary(output: Output) -> str:
+    """What was found, in a sentence."""
+    match output:
+        case [{"box": _}, *_] | [{"mask": _}, *_]:
+            return _counted([item["label"] for item in output])
+        case [{"label": str(label), "score": float(score)}, *_]:
+            return f"{label}, {score:.0%}"
+        case []:
+            return "Nothing was found."
+        case {"images": list(images)}:
+            return "One picture." if len(images) == 1 else f"{len(images)} pictures."
+        case {"text": str(text)}:
+            return text if len(text) <= 80 else f"{text[:80]}…"
+        case _:
+            return "Done."
+
+
+def figures(end: Finished) -> list[str]:
+    """What a result cost, as short words."""
+    words = ["kept from before"] if end.cached else [f"{seconds(end.timing.total_ms)} in all"]
+    if end.timing.load_ms and not end.cached:
+        words.append(f"{seconds(end.timing.load_ms)} of it loading")
+    if end.receipt and end.receipt.device:
+        words.append(f"{end.receipt.device}, {end.receipt.dtype}")
+    return words
+
+
+def _source(picture: Media) -> JSON:
+    data, size = preview(picture.read())
+    kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
+    return {"source": data_url(data, kind), "size": size}
+
+
+def _counted(labels: Sequence[str]) -> str:
+    counts = {label: labels.count(label) for label in dict.fromkeys(labels)}
+    listed = ", ".join(f"{count} {label}" if count > 1 else label for label, count in counts.items())
+    return f"{len(labels)} found: {listed}." if len(listed) <= 160 else f"{len(labels)} found."
