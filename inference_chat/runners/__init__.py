@@ -7,10 +7,16 @@ from ..schema import Options
 from ..tasks import TASKS, Task
 from .base import Runner
 from .checkpoint import Checkpoint
+from .multimodal import AboutOptions, MultimodalRunner
 from .text import TextOptions, TextRunner
 
 OPTIONS: dict[Task, type[Options]] = {
     Task.TEXT_GENERATION: TextOptions,
+    Task.IMAGE_TEXT_TO_TEXT: AboutOptions,
+    Task.IMAGE_TO_TEXT: AboutOptions,
+    Task.VIDEO_TEXT_TO_TEXT: AboutOptions,
+    Task.VISUAL_QUESTION_ANSWERING: AboutOptions,
+    Task.ANY_TO_ANY: AboutOptions,
 }
 """The parameters of each task that can be done here: the same for every model that does it."""
 
@@ -27,7 +33,18 @@ class Family(NamedTuple):
     key: str | None = None
 
 
+SEES = (
+    Task.IMAGE_TEXT_TO_TEXT,
+    Task.VISUAL_QUESTION_ANSWERING,
+    Task.IMAGE_TO_TEXT,
+    Task.VIDEO_TEXT_TO_TEXT,
+    Task.TEXT_GENERATION,
+    Task.ANY_TO_ANY,
+)
+
 FAMILIES: tuple[Family, ...] = (
+    Family("ForConditionalGeneration", MultimodalRunner, SEES, "vision_config"),
+    Family("ForCausalLM", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
     Family("LMHeadModel", TextRunner, (Task.TEXT_GENERATION,)),
 )

@@ -103,7 +103,10 @@ class TextRunner(Runner):
     def run(self, request: Request, stop: Flag) -> Iterator[Event]:
         options = request.options
         assert isinstance(options, TextOptions)
-        prompt = self._prompts.build(request, options.max_tokens)
+        yield from self._written(self._prompts.build(request, options.max_tokens), options, stop)
+
+    def _written(self, prompt: Prompt, options: TextOptions, stop: Flag) -> Iterator[Event]:
+        """The answers to a prompt; its reading is the first part of the work."""
         begun = yield from self._read(prompt, stop)
         if isinstance(begun, int):
             reasons = ("cancelled",) * options.n

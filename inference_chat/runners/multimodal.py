@@ -1,0 +1,125 @@
+"""Models that read pictures, sounds and clips beside text: the engine of chat with other inputs."""
+
+from collections.abc import Generator, Iterator
+from threading import Event as Flag
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from ..events import Event, Progress
+from ..schema import Request
+from ..tasks import Task
+from .content import Senses, open_media
+from .loading import explained, load_model, load_reader
+from .media_prompt import MediaPromptBuilder
+from .prepared import PreparedSteps
+from .prompt import Prompt
+from .text import TextOptions, TextRunner
+from .writing import Begun
+
+ASKS = {
+    Task.VIDEO_TEXT_TO_TEXT: "Describe this clip.",
+    Task.AUTOMATIC_SPEECH_RECOGNITION: "Write down what is said.",
+}
+ASK = "Describe this picture."
+FRAMES = 8
+
+
+class AboutOptions(TextOptions):
+    """How an answer about pictures, sounds or clips is written."""
+
+    temperature: float = Field(
+        0.0, ge=0, le=2, description="0 always takes the likeliest token; higher is more varied."
+    )
+    frames: int = Field(FRAMES, ge=1, le=64, description="Frames of a clip that are looked at, at most.")
+
+
+class MultimodalRunner(TextRunner):
+    """One model that answers about pictures, sounds and clips, in a conversation or at once."""
+
+    capabilities: ClassVar[tuple[str, ...]] = ("Chat", "Vision")
+
+    def load(self) -> None:
+        with explained(self.checkpoint, "a model for pictures and text"):
+            self._load()
+
+    def _load(self) -> None:
+        from transformers import AutoModelForMultimodalLM, AutoProcessor
+
+        self._processor: Any = load_reader(AutoProcessor, self.checkpoint)
+        self._tokenizer: Any = self._processor.tokenizer
+        self._model: Any = load_model(AutoModelForMultimodalLM, self.checkpoint, self.placement)
+        touch(self._model)
+        self._window = self.checkpoint.window
+        self._senses = senses_of(self._processor)
+        self._prompts: MediaPromptBuilder = MediaPromptBuilder(
+            self._processor, self._window, self.name, self._senses
+        )
+        self._ends = self._end_tokens()
+
+    def unload(self) -> None:
+        super().unload()
+        del self._processor
+
+    def run(self, request: Request, stop: Flag) -> Iterator[Event]:
+        options = request.options
+        assert isinstance(options, TextOptions)
+        if not (request.media or request.messages) and request.task == Task.TEXT_GENERATION:
+            yield from super().run(request, stop)
+            return
+        frames = getattr(options, "frames", FRAMES)
+        opened = yield from open_media(request, self._senses, frames, self.name)
+        ask = ASKS.get(request.task, ASK)
+        prompt, seen = self._prompts.build_media(request, options.max_tokens, opened, frames, ask)
+        del opened
+        yield from seen
+        yield from self._written(prompt, options, stop)
+
+    def _read(self, prompt: Prompt, stop: Flag) -> Generator[Event, None, Begun | int]:
+        total = len(prompt.ids)
+        yield Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
+        inputs = prompt.inputs or {"input_ids": self._tensor([prompt.ids])}
+        steps = PreparedSteps(self._model, moved(inputs, self._model), max_new_tokens=self._window)
+        while steps.fraction < 1:
+            if stop.is_set():
+                return round(total * steps.fraction)
+            steps.read()
+            yield Progress(phase="reading", fraction=steps.fraction)
+        return Begun(
+            steps,
+            steps.logits,
+            said=steps.said,
+            limit=self._window - len(steps.said),
+            ends=self._ends | steps.ends,
+            decode=self._decode,
+            context=prompt.context,
+            rules=steps.rules,
+        )
+
+
+def senses_of(processor: Any) -> Senses:
+    """What a processor prepares besides text."""
+    ears = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
+    return Senses(
+        image=getattr(processor, "image_processor", None) is not None,
+        video=getattr(processor, "video_processor", None) is not None,
+        rate=int(ears.sampling_rate) if ears is not None else None,
+    )
+
+
+def moved(inputs: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Tensors on the model's device, numbers with a fraction in its format."""
+    import torch
+
+    def one(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.to(model.device, model.dtype if value.is_floating_point() else None)
+        return [one(part) for part in value] if isinstance(value, list) else value
+
+    return {name: one(value) for name, value in inputs.items() if value is not None}
+
+
+def touch(model: Any) -> None:
+    """Bring weights into memory, which are mapped from their file until they are first used."""
+    for tensor in model.parameters():
+        tensor.detach().view(-1)[::1024].sum()

@@ -1,0 +1,167 @@
+"""Stepping any model that transformers can generate with, one token at a time.
+
+`generate` knows for each family what must happen before its loop: pictures and sounds encoded, an encoder
+run, positions counted, the cache made, the first tokens of a decoder set. It hands all this to a function
+given as `custom_generate`; ours takes it and leaves. From there our own loop goes on with the same two
+methods that `generate` uses for every step, so greedy answers are equal, token by token.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import InvalidModel
+
+CACHES = ("past_key_values", "cache_params", "state")
+PREFILL_CHUNK = 512
+"""Prompt tokens read at once: others wait no longer, and a stop is seen in between."""
+
+
+class _Taken(Exception):
+    """Carries what `generate` has prepared out of it."""
+
+    def __init__(self, model: Any, ids: Any, rules: Any, config: Any, kwargs: dict[str, Any]) -> None:
+        super().__init__("prepared")
+        self.found = (model, ids, rules, config, kwargs)
+
+
+class PreparedSteps:
+    """A model with its inputs, as `generate` would begin with them. Call `read` until it has read all."""
+
+    def __init__(self, model: Any, inputs: dict[str, Any], **how: Any) -> None:
+        """Prepares `inputs` (of one conversation); this runs the encoder where there is one.
+
+        `how` goes to `generate`. Raises `InvalidModel` when the model does not generate by steps.
+        """
+        import torch
+
+        with torch.inference_mode():
+            found = _prepared(model, inputs, how)
+        self._model, self._ids, self.rules, config, kwargs = found
+        self._kwargs: dict[str, Any] = kwargs
+        self.ends = frozenset(_numbers(config.eos_token_id))
+        self._total: int = self._ids.shape[1] or self._kwargs["inputs_embeds"].shape[1]
+        self._read = 0
+        embeds = self._kwargs.get("inputs_embeds") is not None
+        self._whole = self._encoder_decoder or embeds or _has_media(self._kwargs)
+        self.logits: Any = None
+
+    @property
+    def said(self) -> list[int]:
+        """The tokens of the text so far: the prompt, or what a decoder begins with."""
+        return [int(token) for token in self._ids[0]]
+
+    @property
+    def fraction(self) -> float:
+        """How much has been read."""
+        return self._read / self._total
+
+    def read(self) -> None:
+        """Read the next piece of the prompt, or all of it where pictures or sounds are in it."""
+        end = self._total if self._whole else min(self._total, self._read + PREFILL_CHUNK)
+        self.logits = self._forward(self._ids, first=True, **self._piece(end))
+        self._read = end
+        if end == self._total:
+            self._grow()
+
+    def next(self, tokens: Sequence[int]) -> Any:
+        import torch
+
+        new = torch.tensor(tokens, dtype=torch.long, device=self._ids.device)
+        with torch.inference_mode():
+            self._ids = torch.cat([self._ids, new[:, None]], dim=1)
+        length = 1 if self._kwargs.get("use_cache") else None
+        logits = self._forward(self._ids, first=False, next_sequence_length=length, **self._kwargs)
+        self._grow()
+        return logits
+
+    def keep(self, rows: Sequence[int]) -> None:
+        import torch
+
+        before = self._ids.shape[0]
+        index = torch.tensor(rows, dtype=torch.long, device=self._ids.device)
+        with torch.inference_mode():
+            self._ids = self._ids[index]
+            for name, value in self._kwargs.items():
+                self._kwargs[name] = _chosen(value, index, before)
+
+    @property
+    def _encoder_decoder(self) -> bool:
+        return bool(self._model.config.is_encoder_decoder)
+
+    def _piece(self, end: int) -> dict[str, Any]:
+        """The inputs for the tokens up to `end`: whatever has one value a token is cut to them."""
+        if self._read == 0 and end == self._total:
+            return self._kwargs
+        cut: dict[str, Any] = {"next_sequence_length": end - self._read}
+        for name in ("attention_mask", "position_ids", "token_type_ids", "mm_token_type_ids"):
+            if (value := self._kwargs.get(name)) is not None:
+                cut[name] = value[..., :end]
+        return self._kwargs | cut | {"cut": end}
+
+    def _forward(self, ids: Any, first: bool, cut: int | None = None, **kwargs: Any) -> Any:
+        import torch
+
+        # The mode is entered for one step only: it belongs to the thread, and other requests step between.
+        with torch.inference_mode():
+            inputs = self._model.prepare_inputs_for_generation(
+                ids if cut is None else ids[:, :cut], is_first_iteration=first, **kwargs
+            )
+            self._out = self._model(**inputs, return_dict=True)
+            return self._out.logits[:, -1].to(device="cpu", dtype=torch.float32)
+
+    def _grow(self) -> None:
+        import torch
+
+        with torch.inference_mode():
+            self._kwargs = self._model._update_model_kwargs_for_generation(
+                self._out, self._kwargs, is_encoder_decoder=self._encoder_decoder
+            )
+        del self._out
+
+
+def _prepared(model: Any, inputs: dict[str, Any], how: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any]:
+    plain = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "num_return_sequences": 1}
+    try:
+        model.generate(**inputs, **plain | how, custom_generate=_take)
+    except _Taken as taken:
+        return taken.found
+    raise InvalidModel(f"A {type(model).__name__} does not write by steps; it cannot be run here.")
+
+
+def _take(  # the names are those of `generate`'s own loops
+    model: Any,
+    input_ids: Any,
+    logits_processor: Any = (),
+    stopping_criteria: Any = (),
+    generation_config: Any = None,
+    **model_kwargs: Any,
+) -> None:
+    raise _Taken(model, input_ids, logits_processor, generation_config, model_kwargs)
+
+
+def _numbers(ids: Any) -> list[int]:
+    if ids is None:
+        return []
+    return [int(one) for one in ids] if isinstance(ids, list | tuple) else [int(ids)]
+
+
+def _has_media(kwargs: dict[str, Any]) -> bool:
+    from transformers.generation.utils import MULTIMODAL_INPUTS_TO_DROP_OUTSIDE_PREFILL as MEDIA
+
+    return any(kwargs.get(name) is not None for name in MEDIA if name != "mm_encoder_outputs")
+
+
+def _chosen(value: Any, index: Any, rows: int) -> Any:
+    """These rows of a value that has one for each answer; anything else as it is."""
+    import torch
+    from transformers.utils.generic import ModelOutput
+
+    if hasattr(value, "reorder_cache"):
+        value.reorder_cache(index)
+    elif isinstance(value, ModelOutput):
+        return type(value)(**{name: _chosen(part, index, rows) for name, part in value.items()})
+    elif isinstance(value, torch.Tensor):
+        # Positions of several axes have the answers second.
+        dim = next((d for d in range(min(2, value.ndim)) if value.shape[d] == rows), None)
+        return value if dim is None else value.index_select(dim, index)
+    return value
