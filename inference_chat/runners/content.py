@@ -129,6 +129,16 @@ def _part(
     return _medium(medium, opened, senses, frames)
 
 
+def _url(part: ImagePart | VideoPart | AudioPart) -> str:
+    match part:
+        case ImagePart():
+            return part.image_url.url
+        case VideoPart():
+            return part.video_url.url
+        case AudioPart():
+            return part.input_audio.data
+
+
 def _medium(medium: Media, opened: Mapping[str, Any], senses: Senses, frames: int) -> list[dict[str, Any]]:
     thing = opened[medium.id]
     if medium.kind != "video":
