@@ -64,4 +64,7 @@ class Average:
         """Takes in the model's present weights; in the first steps the average follows quicker."""
         decay = min(self.decay, (step + 1) / (step + 10))
         for name, tensor in model.state_dict().items():
-            self.weights[name].lerp_(tensor.detach(), 1 - decay)
+            if tensor.is_floating_point():
+                self.weights[name].lerp_(tensor.detach(), 1 - decay)
+            else:
+                self.weights[name].copy_(tensor)
