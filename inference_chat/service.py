@@ -47,7 +47,9 @@ class Service:
         self.models = Models(settings, self.registry, self.records, self.pool)
         self.engine = Engine(settings, self.registry, self.pool, self.records)
         self.jobs = Jobs(self.engine, settings.max_concurrent_inference, settings.max_queued_inference)
-        limits = Limits(max_bytes=settings.max_body_mb << 20)
+        limits = Limits(
+            max_bytes=settings.max_body_mb << 20, max_clip_seconds=settings.max_clip_minutes * 60
+        )
         self.media = MediaStore(settings.media_dir, limits)
         self.intake = Intake(settings, self.models, self.media)
         self.chats = Chats(settings, self.sessions, self.models, self.jobs)

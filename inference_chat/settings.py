@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     max_body_mb: int = Field(
         100, ge=1, description="Largest request body and largest uploaded file, in MiB; more is too large."
     )
+    max_clip_minutes: float = Field(
+        120, gt=0, description="Longest clip, in minutes; a longer one is refused before it is decoded."
+    )
     rate_limit: str = Field(
         "120/minute",
         pattern=r"^\s*\d+\s*(/|per)\s*(\d+\s*)?(second|minute|hour|day)s?\s*$|^off$",

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "inference_chat"
 
 ROWS: list[set[str]] = [
     {"errors", "tasks", "schema", "events", "settings"},
-    {"cards", "catalog", "database", "files", "media", "messages", "outputs", "transcripts", "tree", "search"}
+    {"cards", "catalog", "database", "files", "media", "messages", "motion", "outputs", "transcripts", "tree", "search"}
     | {"registry", "sessions", "records", "cache"},
     {"runners"},
     {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "turns", "chats", "service"},
@@ -29,8 +29,13 @@ CONFINED: dict[str, set[str]] = {
     "tinydb": {"registry"},
     "sqlalchemy": {"database", "messages", "sessions", "records", "tree"},
     "moviepy": {"media"},
+    "av": {"media"},
+    "cv2": {"runners"},
+    "scenedetect": {"runners"},
+    "supervision": {"runners"},
+    "trackers": {"runners"},
     "PIL": {"media", "runners"},
-    "numpy": {"media", "runners"},
+    "numpy": {"media", "motion", "runners"},
     "fastapi": {"api", "start"},
     "starlette": {"api"},
     "prometheus_client": {"api"},

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 import re
 from urllib.parse import unquote_to_bytes
 
@@ -17,10 +18,14 @@ class Limits(Frozen):
 
     max_bytes: int = Field(default=32 * 2**20, ge=1, description="Bytes of a file.")
     max_pixels: int = Field(default=40_000_000, ge=1, description="Pixels of a picture or of one frame.")
-    max_seconds: float = Field(default=600, gt=0, description="Length of a sound or a clip, in seconds.")
-    max_frames: int = Field(default=512, ge=1, description="Frames taken from a clip.")
+    max_seconds: float = Field(default=600, gt=0, description="Length of a sound, in seconds.")
+    max_clip_seconds: float = Field(default=7200, gt=0, description="Length of a clip, in seconds.")
+    max_frames: int = Field(default=512, ge=1, description="Frames taken from a clip at once.")
     max_decoded_bytes: int = Field(default=2**30, ge=1, description="Bytes of all frames or samples.")
 
+
+TAKEN = Limits(max_bytes=2**63, max_pixels=2**63, max_clip_seconds=math.inf)
+"""For a clip that was held against the operator's limits when it came."""
 
 READABLE = {
     "image": "PNG, JPEG, WebP, GIF, BMP or TIFF",

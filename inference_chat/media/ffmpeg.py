@@ -67,13 +67,6 @@ def probe(path: Path, media_type: str, kind: Kind) -> Probe:
     return found
 
 
-def measure(path: Path, media_type: str) -> float:
-    """The length of a clip whose header does not tell it, as recorders write them, in seconds."""
-    copy = ["-stats", "-map", "0:v:0", "-c", "copy", "-f", "null"]
-    report = _run(path, media_type, "video", [*copy, "pipe:1"]).stderr.decode(errors="replace")
-    return _seconds(re.search(r"(?s:.*)time=(\d+):(\d+):([\d.]+)", report)) or 0.0
-
-
 def decode(path: Path, media_type: str, kind: Kind, output: Sequence[str]) -> bytes:
     """What ffmpeg makes of the file; raises `BadMedia` when that is nothing."""
     made: bytes = _run(path, media_type, kind, [*output, "pipe:1"]).stdout

@@ -13,6 +13,7 @@ from ..files import explain_failure
 from ..schema import Media
 from ..tasks import Kind
 from .container import Limits, check
+from .reel import opened
 
 BLOCK: Final = 1 << 20
 HEAD: Final = 64
@@ -26,7 +27,7 @@ class MediaStore:
         self.limits = limits
 
     def add(self, source: BinaryIO | bytes, kind: Kind) -> Media:
-        """Keep a file, read in blocks; what it is is told by its first bytes, not decoded.
+        """Keep a file, read in blocks; what it is is told by its first bytes, of a clip by its header.
 
         Raises `BadMedia`, `TooLarge`, `UnsupportedMediaType`, `StorageFailed`.
         """
@@ -36,6 +37,9 @@ class MediaStore:
             try:
                 with part.open("rb") as file:
                     media_type = check(file.read(HEAD), kind, self.limits)
+                if kind == "video":
+                    with opened(part, self.limits):
+                        pass  # its header says what limits hold for
                 os.replace(part, path)
             finally:
                 part.unlink(missing_ok=True)
