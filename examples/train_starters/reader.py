@@ -67,7 +67,7 @@ def config(vocabulary: int, hidden: int = 192, layers: int = 3) -> BertConfig:
 def batches(known: PreTrainedTokenizerFast, seed: int, at: int, size: int = 6144) -> Iterator[Batch]:
     """The batches of the buffer with number `at`: like lengths together, in random order, free requests left out."""
     rng, words = random.Random(f"{seed}/{at}"), strange_words()
-    kept_out = {request.text for request in free()}
+    kept_out = {one.text for name in ("free", "free_seen") for one in free(name)}
     drawn = (sample(rng, "train", words) for _ in range(size))
     requests = sorted((one for one in drawn if one.text not in kept_out), key=lambda one: len(one.text))
     groups = [requests[start : start + 96] for start in range(0, len(requests), 96)]

@@ -15,7 +15,12 @@ from examples.train_starters.measuring import latency, weights_facts
 from examples.train_starters.reader_data.requests import Request, free, sample, tasks
 
 HELD_OUT = 2400
-SAMPLES = ("find the cats in my photo", "tl;dr of this article please", "make a voice say welcome", "hola to english")
+SAMPLES = (
+    "find the cats in my photo",
+    "tl;dr of this article please",
+    "make a voice say welcome",
+    "hola to english",
+)
 
 _FRONT = """---
 license: apache-2.0
@@ -42,6 +47,7 @@ recommendations ask it which models to propose. It knows {tasks} tasks.
 |---|---|
 | {held_out:,} requests in wordings, and about things, held out of training whole | {families:.1%} |
 | {free_total} requests written by hand before training, as strangers type | {free:.1%}; among the first three {free3:.1%} |
+| {free_seen_total} more of these, on which an earlier training was looked at | {free_seen:.1%} |
 
 {per_task}
 
@@ -71,16 +77,17 @@ none is meant; look at the score. Words that it never saw tell it nothing.
 {samples}
 """
 
-LOOKED = (
-    "The free requests were looked at for the first time when the figures were taken, and nothing was changed afterwards."
-)
+LOOKED = """After an earlier training the second list of free requests was read, and the wordings were widened; some
+are close to it since. The first list was written after that and before this training."""
 
 
 class Reader:
     """A model folder that names tasks."""
 
     def __init__(self, folder: Path) -> None:
-        self.model: Any = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
+        self.model: Any = AutoModelForSequenceClassification.from_pretrained(
+            folder, dtype=torch.float32
+        ).eval()
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
 
     def __call__(self, texts: Sequence[str], best: int = 1) -> list[list[tuple[str, float]]]:
@@ -107,14 +114,13 @@ def held_out(number: int = HELD_OUT) -> list[Request]:
 def right(reader: Reader, requests: Sequence[Request], best: int = 1) -> list[bool]:
     """Whether the wanted task is among the best answers to each."""
     said = reader([one.text for one in requests], best)
-    return [
-        one.task in [task for task, _ in answers] for one, answers in zip(requests, said, strict=True)
-    ]
+    return [one.task in [task for task, _ in answers] for one, answers in zip(requests, said, strict=True)]
 
 
 def measure(folder: Path) -> dict[str, Any]:
     """Everything the card says in figures, measured now on the folder's weights."""
     reader, asked, mine = Reader(folder), held_out(), list(free())
+    seen = right(reader, list(free("free_seen")))
     hits, free_hits = right(reader, asked), right(reader, mine)
     per_task = {
         task: f"{_share(hits, asked, task):.1%} | {_share(free_hits, mine, task):.1%}" for task in tasks()
@@ -127,6 +133,8 @@ def measure(folder: Path) -> dict[str, Any]:
         "free": sum(free_hits) / len(free_hits),
         "free_top3": sum(right(reader, mine, 3)) / len(mine),
         "free_total": len(mine),
+        "free_seen": sum(seen) / len(seen),
+        "free_seen_total": len(seen),
         "per_task": per_task,
         "milliseconds": latency(lambda: reader([SAMPLES[0]])),
     }
@@ -142,7 +150,10 @@ def finish(folder: Path, training: dict[str, object]) -> None:
     measured = measure(folder) | {"training": training}
     reader = Reader(folder)
     config = reader.model.config
-    said = {text: f"`{answers[0][0]}` ({answers[0][1]:.2f})" for text, answers in zip(SAMPLES, reader(SAMPLES), strict=True)}
+    said = {
+        text: f"`{answers[0][0]}` ({answers[0][1]:.2f})"
+        for text, answers in zip(SAMPLES, reader(SAMPLES), strict=True)
+    }
     body = _BODY.format(
         millions=measured["parameters"] / 1e6,
         megabytes=measured["megabytes"],
@@ -152,7 +163,11 @@ def finish(folder: Path, training: dict[str, object]) -> None:
         free=measured["free"],
         free3=measured["free_top3"],
         free_total=measured["free_total"],
-        per_task=table(("task", "held-out wordings | free"), measured["per_task"]).replace("|---|---|", "|---|---|---|"),
+        free_seen=measured["free_seen"],
+        free_seen_total=measured["free_seen_total"],
+        per_task=table(("task", "held-out wordings | free"), measured["per_task"]).replace(
+            "|---|---|", "|---|---|---|"
+        ),
         facts=table(("", ""), _facts(measured)),
         looked=LOOKED,
         shape=f"{config.num_hidden_layers} layers, width {config.hidden_size}, {config.num_attention_heads} heads",

@@ -1,13 +1,15 @@
 """Requests as people type them, each with the Hugging Face task that it wants.
 
 `wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are things to do,
-and may follow "can you"), `*` what is kept for the test. `nouns.txt` has what they speak of, `*` again for the test.
+and may follow "can you"). Three families of each task, picked by a hash, are kept for the test. `nouns.txt` has what
+they speak of; `*` marks what is kept for the test.
 """
 
 from __future__ import annotations
 
 import random
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +26,7 @@ can it|can this app|is it possible to|i am trying to|let me|what can|an app to|t
 i must|i have to|automatically|software to|best way to|ai to|program that can|anything here that can|i wish i could
 show me how to|my task is to|for my shop i need to|for a school project i must|the goal is to|what model do i pick to"""
 ASKING = tuple(part for line in _ASKING.splitlines() for part in line.split("|"))
+_KEPT = 3
 OBJECTS = ("thing", "things")
 
 
@@ -34,7 +37,6 @@ class Family:
     task: str
     text: str
     alone: bool
-    test: bool
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,29 @@ def families() -> tuple[Family, ...]:
         if line.startswith("["):
             task = line.strip("[]")
             continue
-        marks, text = re.fullmatch(r"([*? ]*)(.+)", line).groups()  # type: ignore[union-attr]
-        found.append(Family(task, text, "?" in marks, "*" in marks))
+        text = line.removeprefix("? ")
+        found.append(Family(task, text, text != line))
     return tuple(found)
+
+
+def _kept(chosen: list[Family]) -> list[Family]:
+    """The families of one task that are kept for the test."""
+    return sorted(chosen, key=lambda family: zlib.crc32(family.text.encode()))[:_KEPT]
 
 
 @cache
 def nouns(split: Split) -> dict[str, tuple[str, ...]]:
     """The words for each slot on one side."""
     found: dict[str, tuple[str, ...]] = {}
+    kept: dict[str, tuple[str, ...]] = {}
     name = ""
     for line in lines((_HERE / "nouns.txt").read_text(encoding="utf-8")):
         if line.startswith("["):
             name = line.strip("[]")
-        elif line.startswith("*") == (split == "test"):
-            found[name] = found.get(name, ()) + tuple(part.strip(" *") for part in line.split(";"))
-    return found
+            continue
+        side = kept if line.startswith("*") else found
+        side[name] = side.get(name, ()) + tuple(part.strip(" *") for part in line.split(";"))
+    return found | kept if split == "test" else found
 
 
 @cache
@@ -79,14 +88,19 @@ def tasks() -> tuple[str, ...]:
 
 @cache
 def _by_task(split: Split) -> dict[str, tuple[Family, ...]]:
-    chosen = [family for family in families() if family.test == (split == "test")]
-    return {task: tuple(one for one in chosen if one.task == task) for task in tasks()}
+    found = {}
+    for task in tasks():
+        mine = [family for family in families() if family.task == task]
+        kept = _kept(mine)
+        found[task] = tuple(family for family in mine if (family in kept) == (split == "test"))
+    return found
 
 
-def free() -> Iterator[Request]:
-    """The requests written by hand as a stranger types, kept out of training."""
+def free(name: str = "free") -> Iterator[Request]:
+    """Requests written by hand as a stranger types, kept out of training: `free`, or `free_seen`, on which an earlier
+    model was looked at before the wordings were widened."""
     task = ""
-    for line in lines((_HERE / "free.txt").read_text(encoding="utf-8")):
+    for line in lines((_HERE / f"{name}.txt").read_text(encoding="utf-8")):
         if line.startswith("["):
             task = line.strip("[]")
         else:
@@ -107,9 +121,7 @@ def sample(rng: random.Random, split: Split, words: tuple[str, ...] = (), task: 
     return Request(Source(rng, split, noise=noise).typed(text.replace("{", "").replace("}", "")), task)
 
 
-def _filled(
-    rng: random.Random, text: str, known: dict[str, tuple[str, ...]], words: tuple[str, ...]
-) -> str:
+def _filled(rng: random.Random, text: str, known: dict[str, tuple[str, ...]], words: tuple[str, ...]) -> str:
     while match := _SLOT.search(text):
         name = match.group(1)
         noun = rng.choice(known[name])
