@@ -6,15 +6,16 @@ import gradio as gr
 
 
 class Picture(gr.Image):
-    """A place for a picture: dropped, pasted, chosen or taken; its value is the path of the very file."""
+    """An image whose value is the path of the very file that was sent, checked by Gradio to be one it keeps."""
 
-    is_template = True
-
-    def __init__(self, label: str = "Picture", **more: Any) -> None:
-        sources: list[Any] = ["upload", "clipboard", "webcam"]
-        settings = {"type": "filepath", "image_mode": None, "sources": sources, "height": 300} | more
-        super().__init__(label=label, **settings)
+    is_template = True  # for the browser it is its parent
 
     def preprocess(self, payload: Any) -> Any:
-        """The path that Gradio has checked; its own would decode, and fail with words of its own."""
+        """Its parent would decode the file here, and fail with words of its own."""
         return payload.path if payload is not None else None
+
+
+def picture(label: str = "Picture", **more: Any) -> Picture:
+    """A place for a picture: dropped, pasted, chosen or taken."""
+    sources: list[Any] = ["upload", "clipboard", "webcam"]
+    return Picture(label=label, type="filepath", image_mode=None, sources=sources, height=300, **more)

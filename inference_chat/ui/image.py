@@ -11,9 +11,8 @@ from ..jobs import Job
 from ..schema import JSON, Media
 from ..service import Service
 from ..tasks import Task
-from . import many, result
+from . import files, many, result
 from .choice import choice, wants
-from .files import Picture
 from .parts import EVENT, caller, done, examples, heading, status, told, working
 
 LOOKS = (
@@ -51,7 +50,7 @@ def build(service: Service) -> None:
 def _look(service: Service) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
-            picture = Picture()
+            picture = files.picture()
             words = gr.Textbox(label="Question", lines=1, max_lines=4, visible=False)
             chosen = choice(
                 service, LOOKS, "look", leave_out=frozenset({"threshold"}), then=(_asking, [words])
@@ -90,7 +89,7 @@ def _draw(service: Service) -> None:
             words = gr.Textbox(
                 label="What to draw", lines=2, placeholder="a red circle left of a blue square"
             )
-            picture = Picture("Picture to start from", visible=False)
+            picture = files.picture("Picture to start from", visible=False)
             chosen = choice(service, MAKES, "draw", then=(_starting, [picture]))
             with gr.Row():
                 go = gr.Button("Draw", variant="primary")

@@ -1,6 +1,5 @@
-// The open conversation, and following a reply while it is written.
+// The open conversation, and a reply while it is written.
 
-let following = 0; // goes up whenever another reply, or none, is to be followed
 let phase = { label: "", detail: "", since: 0 };
 
 function show(thread) {
@@ -12,7 +11,7 @@ function show(thread) {
   drawHead();
   drawSend();
   if (state.writing) follow(thread.session.id, state.writing);
-  else following += 1;
+  else unfollow();
 }
 
 function drawThread() {
@@ -53,30 +52,6 @@ function drawHead() {
   const select = $(".ic-model");
   select.replaceChildren(...state.models.map((model) => el("option", { value: model.id, title: model.description }, modelName(model.id) + (model.status === "failed" ? " (failed)" : ""))));
   select.value = state.model;
-}
-
-async function follow(session, reply) {
-  const mine = ++following;
-  const at = { seen: 0, have: 0 };
-  phase = { label: "Waiting", detail: "", since: performance.now() };
-  let failures = 0;
-  while (mine === following) {
-    try {
-      const news = await ask("follow", { session, reply, ...at });
-      if (mine !== following) return;
-      failures = 0;
-      if (news.done) return finished(news);
-      progress(reply, news);
-      Object.assign(at, { seen: news.seen, have: news.finished });
-    } catch (error) {
-      if (mine !== following) return;
-      if (error instanceof Refused) { complain(error); return show({ session: state.session, messages: state.messages, writing: null }); }
-      failures += 1; // the server may be restarting, or the computer was asleep
-      phase = { ...phase, label: "The connection is lost: trying again", detail: "" };
-      drawPhase();
-      await new Promise((resolve) => setTimeout(resolve, Math.min(500 * failures, 5000)));
-    }
-  }
 }
 
 function progress(reply, news) {
@@ -123,7 +98,7 @@ async function openSession(id) {
 }
 
 function newChat() {
-  following += 1;
+  unfollow();
   Object.assign(state, { session: null, messages: [], writing: null, stuck: true });
   address();
   drawThread();
