@@ -130,13 +130,19 @@ class Vector(Frozen):
 
 
 class ImageReady(Frozen):
-    """A picture: number `index` of those asked for, or what it looks like at this step (`preview`)."""
+    """A picture: number `index` of those asked for, or what it looks like at this step (`preview`).
+
+    Of a map of depths, `near` and `far` are the values that are white and black: metres where the model
+    knows them, else nearness to a scale of its own.
+    """
 
     type: Literal["image"] = "image"
     image: File
     role: Literal["result", "preview", "depth"] = "result"
     index: int = 0
     seed: int | None = None
+    near: float | None = None
+    far: float | None = None
 
 
 class VideoReady(Frozen):
