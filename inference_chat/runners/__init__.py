@@ -7,11 +7,28 @@ from ..schema import Options
 from ..tasks import TASKS, Task
 from .base import Runner
 from .checkpoint import Checkpoint
+from .classification import ClassificationOptions, ClassifierRunner
+from .depth import DepthOptions, DepthRunner
+from .detection import DetectionOptions, DetectorRunner, ZeroShotDetectionOptions, ZeroShotDetectorRunner
+from .dual_encoder import DualEncoderRunner, ZeroShotOptions
+from .embedding import EmbeddingOptions, EncoderRunner
+from .mask_generation import MaskRunner
 from .multimodal import AboutOptions, MultimodalRunner
+from .prompts import MaskOptions
+from .question import QuestionRunner
+from .segmentation import SegmentationOptions, SegmenterRunner
 from .text import TextOptions, TextRunner
 
 OPTIONS: dict[Task, type[Options]] = {
     Task.TEXT_GENERATION: TextOptions,
+    Task.IMAGE_CLASSIFICATION: ClassificationOptions,
+    Task.ZERO_SHOT_IMAGE_CLASSIFICATION: ZeroShotOptions,
+    Task.OBJECT_DETECTION: DetectionOptions,
+    Task.ZERO_SHOT_OBJECT_DETECTION: ZeroShotDetectionOptions,
+    Task.IMAGE_SEGMENTATION: SegmentationOptions,
+    Task.MASK_GENERATION: MaskOptions,
+    Task.DEPTH_ESTIMATION: DepthOptions,
+    Task.IMAGE_FEATURE_EXTRACTION: EmbeddingOptions,
     Task.IMAGE_TEXT_TO_TEXT: AboutOptions,
     Task.IMAGE_TO_TEXT: AboutOptions,
     Task.VIDEO_TEXT_TO_TEXT: AboutOptions,
@@ -42,11 +59,46 @@ SEES = (
     Task.ANY_TO_ANY,
 )
 
+CLASSIFIES = (Task.IMAGE_CLASSIFICATION, Task.IMAGE_FEATURE_EXTRACTION)
+COMPARES = (Task.ZERO_SHOT_IMAGE_CLASSIFICATION, Task.IMAGE_FEATURE_EXTRACTION)
+SEGMENTS = (Task.IMAGE_SEGMENTATION,)
+EMBEDS = (Task.IMAGE_FEATURE_EXTRACTION,)
+CUTS_OUT = (Task.MASK_GENERATION,)
+
+PICTURES: tuple[Family, ...] = (
+    Family("ForImageClassification", ClassifierRunner, CLASSIFIES),
+    Family("ForImageClassificationWithTeacher", ClassifierRunner, CLASSIFIES),
+    Family("ForObjectDetection", ZeroShotDetectorRunner, (Task.ZERO_SHOT_OBJECT_DETECTION,), "text_config"),
+    Family("ForObjectDetection", DetectorRunner, (Task.OBJECT_DETECTION,)),
+    Family("ForSemanticSegmentation", SegmenterRunner, SEGMENTS),
+    Family("ForInstanceSegmentation", SegmenterRunner, SEGMENTS),
+    Family("ForUniversalSegmentation", SegmenterRunner, SEGMENTS),
+    Family("ForSegmentation", SegmenterRunner, SEGMENTS),
+    Family("ForDepthEstimation", DepthRunner, (Task.DEPTH_ESTIMATION,)),
+    Family("ViltForQuestionAnswering", QuestionRunner, (Task.VISUAL_QUESTION_ANSWERING,)),
+    Family("SamModel", MaskRunner, CUTS_OUT),
+    Family("Sam2Model", MaskRunner, CUTS_OUT),
+    Family("SamHQModel", MaskRunner, CUTS_OUT),
+    Family("CLIPModel", DualEncoderRunner, COMPARES),
+    Family("MetaClip2Model", DualEncoderRunner, COMPARES),
+    Family("SiglipModel", DualEncoderRunner, COMPARES),
+    Family("Siglip2Model", DualEncoderRunner, COMPARES),
+    Family("AlignModel", DualEncoderRunner, COMPARES),
+)
+ENCODERS: tuple[Family, ...] = (
+    Family("Model", EncoderRunner, EMBEDS, "num_channels"),
+    Family("Model", EncoderRunner, EMBEDS, "image_size"),
+    Family("ModelWithProjection", EncoderRunner, EMBEDS, "image_size"),
+)
+"""Looked at last: their names tell the least."""
+
 FAMILIES: tuple[Family, ...] = (
     Family("ForConditionalGeneration", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
     Family("LMHeadModel", TextRunner, (Task.TEXT_GENERATION,)),
+    *PICTURES,
+    *ENCODERS,
 )
 """The first that fits serves a model."""
 
