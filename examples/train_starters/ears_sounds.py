@@ -16,7 +16,7 @@ RATE = 16_000
 LONGEST = 3.0
 Wave = NDArray[np.float32]
 _HELD_OUT_SEMITONES = (2, 7)
-_MAJOR, _MINOR = (0, 4, 7), (0, 3, 7)
+_CHORDS = ((0, 4, 7), (0, 3, 7), (0, 4, 7, 11), (0, 3, 7, 10))
 
 
 class Source:
@@ -96,23 +96,13 @@ def tone(source: Source) -> Wave:
     )
 
 
-def _chord(source: Source, steps: tuple[int, ...]) -> Wave:
-    root, harmonics, fall = source.pitch(130, 500), source.rng.choice((1, 3, 5)), source.uniform(1.2, 2)
-    notes = [root * 2 ** (step / 12) for step in steps]
-    wave = sum(source.voice(_steady(source, note), harmonics, fall) for note in notes)
-    return np.asarray(wave) * (
-        np.exp(-source.uniform(0, 1.5) * source.time) if source.rng.random() < 0.6 else 1
-    )
-
-
-def major_chord(source: Source) -> Wave:
-    """Root, major third and fifth."""
-    return _chord(source, _MAJOR)
-
-
-def minor_chord(source: Source) -> Wave:
-    """Root, minor third and fifth."""
-    return _chord(source, _MINOR)
+def chord(source: Source) -> Wave:
+    """Three notes at once, of a major or a minor key, or four with a seventh."""
+    root, harmonics, fall = source.pitch(180, 550), source.rng.choice((1, 3, 5)), source.uniform(1.2, 2)
+    notes = [root * 2 ** (step / 12) for step in source.rng.choice(_CHORDS)]
+    wave = np.sum([source.voice(_steady(source, note), harmonics, fall) for note in notes], 0)
+    ringing = np.exp(-source.uniform(0, 1.5) * source.time) if source.rng.random() < 0.6 else 1
+    return np.asarray(wave * ringing)
 
 
 def melody(source: Source) -> Wave:
@@ -264,9 +254,10 @@ def silence(source: Source) -> Wave:
 
 
 SOUNDS: dict[str, Callable[[Source], Wave]] = {
-    "alarm": alarm, "bee": bee, "bell": bell, "bird": bird, "cat": cat, "clock": clock, "cricket": cricket,
-    "dog": dog, "drum": drum, "engine": engine, "frog": frog, "major chord": major_chord, "melody": melody,
-    "minor chord": minor_chord, "noise": noise, "rain": rain, "silence": silence, "siren": siren,
+    "alarm": alarm, "bee": bee, "bell": bell, "bird": bird, "cat": cat, "chord": chord, "clock": clock,
+    "cricket": cricket,
+    "dog": dog, "drum": drum, "engine": engine, "frog": frog, "melody": melody,
+    "noise": noise, "rain": rain, "silence": silence, "siren": siren,
     "sweep down": sweep_down, "sweep up": sweep_up, "tone": tone, "wind": wind,
 }  # fmt: skip
 
@@ -278,7 +269,8 @@ def names() -> tuple[str, ...]:
 
 
 def sound(rng: random.Random, split: Split, name: str | None = None) -> tuple[Wave, str]:
-    """A sound of one to three seconds within -1 and 1, at any loudness, some with a little noise; and its name."""
+    """A sound of one to three seconds within -1 and 1, at any loudness, some with a little noise; and its
+    name."""
     name = name or rng.choice(names())
     source = Source(rng, split, rng.uniform(1.2, LONGEST))
     wave = SOUNDS[name](source)

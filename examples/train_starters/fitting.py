@@ -37,8 +37,11 @@ class Plan:
 
 
 class Fitting:
-    """A model on its way. `batches(at)` yields the batches of buffer `at`; `loss(model, batch, progress)` is one
-    number, `progress` the share of the budget that is used up."""
+    """A model on its way.
+
+    `batches(at)` yields the batches of buffer `at`; `loss(model, batch, progress)` is one number, `progress`
+    the share of the budget that is used up.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,8 @@ class Fitting:
         return self.budget.progress(self.step)
 
     def run(self) -> None:
-        """Trains to the end of the budget, saving on the way, and leaves the averaged weights in the model."""
+        """Trains to the end of the budget, saving on the way, and leaves the averaged weights in the
+        model."""
         saved = time.monotonic()
         while self.progress < 1:
             for batch in self._batches(self.buffer):

@@ -115,7 +115,8 @@ def generation(known: Any, shape: WhisperConfig) -> GenerationConfig:
 def encode(model: Any, features: torch.Tensor) -> torch.Tensor:
     """The encoder's states for features [batch, mel, frames] of any width up to the window.
 
-    transformers' own encoder takes the whole window only; short sentences are learnt several times faster without.
+    transformers' own encoder takes the whole window only; short sentences are learnt several times faster
+    without.
     """
     encoder = model.model.encoder
     hidden = functional.gelu(encoder.conv1(features))
@@ -152,7 +153,7 @@ def train(plan: Plan, speech: Path, sentences: int = 18_000, tested: int = 300, 
     fitting.run()
     export(plan.out, model, known)
     tests = {name: fill(speech / name, tested, draw) for name, draw in TESTS.items()}
-    finish(plan.out, tests, fitting.facts() | {"sentences": len(heard)})
+    finish(plan.out, tests, fitting.facts() | {"sentences": len(heard)}, len(vocabulary()))
     return fitting
 
 

@@ -33,7 +33,8 @@ class Heard:
 def batches(
     processor: Any, speech: Speech, seed: int, at: int, full: float = 0.2, rows: int = 40, number: int = 16
 ) -> Iterator[Batch]:
-    """The batches of the buffer with number `at`: like lengths together; a share `full` has the whole window."""
+    """The batches of the buffer with number `at`: like lengths together; a share `full` has the whole
+    window."""
     rng = random.Random(f"{seed}/{at}")
     drawn = [rng.randrange(len(speech)) for _ in range(rows * number)]
     drawn.sort(key=lambda one: speech.spoken[one].length)
@@ -67,7 +68,8 @@ def mixed(speech: Speech, group: list[int], rng: random.Random, full: bool) -> H
 
 @cache
 def _bank() -> torch.Tensor:
-    """Noises [96, samples] of root mean square 1, each longer than a window; making them anew is half the work."""
+    """Noises [96, samples] of root mean square 1, each longer than a window; making them anew is half the
+    work."""
     generator = torch.Generator().manual_seed(0)
     length = 1 << (SECONDS * RATE).bit_length()
     return torch.cat([colored_noise(76, length, generator), hum(20, length, generator)])

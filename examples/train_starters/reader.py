@@ -65,7 +65,8 @@ def config(vocabulary: int, hidden: int = 192, layers: int = 3) -> BertConfig:
 
 
 def batches(known: PreTrainedTokenizerFast, seed: int, at: int, size: int = 6144) -> Iterator[Batch]:
-    """The batches of the buffer with number `at`: like lengths together, in random order, free requests left out."""
+    """The batches of the buffer with number `at`: like lengths together, in random order, free requests
+    left out."""
     rng, words = random.Random(f"{seed}/{at}"), strange_words()
     kept_out = {one.text for name in ("free", "free_seen") for one in free(name)}
     drawn = (sample(rng, "train", words) for _ in range(size))
@@ -84,7 +85,8 @@ def encoded(known: PreTrainedTokenizerFast, requests: list[Request]) -> Batch:
 
 
 def hidden_words(ids: torch.Tensor, share: float) -> torch.Tensor:
-    """The ids with some ordinary tokens replaced by [MASK] or [UNK], as strangers use words nobody has seen."""
+    """The ids with some ordinary tokens replaced by [MASK] or [UNK], as strangers use words nobody has
+    seen."""
     chosen = (torch.rand(ids.shape, device=ids.device) < share) & (ids >= len(SPECIAL))
     unknown = torch.where(
         torch.rand(ids.shape, device=ids.device) < 0.5, SPECIAL.index("[UNK]"), SPECIAL.index("[MASK]")

@@ -1,4 +1,5 @@
-"""The WordPiece tokenizer of the starters that read sentences: lower case, any word falls apart into known pieces."""
+"""The WordPiece tokenizer of the starters that read sentences: lower case, any word falls apart into
+known pieces."""
 
 from __future__ import annotations
 
@@ -33,6 +34,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, window: int) -> PreTr
         special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
     )
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-        mask_token="[MASK]", model_max_length=window, model_input_names=["input_ids", "attention_mask"],
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        model_max_length=window,
+        model_input_names=["input_ids", "attention_mask"],
+        **dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True)),
+    )

@@ -1,4 +1,5 @@
-"""Noise and rooms: what lies between a mouth and a microphone. Waves are float [batch, samples] within -1 and 1."""
+"""Noise and rooms: what lies between a mouth and a microphone. Waves are float [batch, samples] within -1
+and 1."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from examples.train_starters.listener_data.voices import RATE
 
 
 def colored_noise(rows: int, samples: int, generator: torch.Generator) -> torch.Tensor:
-    """Noise of root mean square 1 whose power falls with frequency, by another exponent (0 to 2) in each row."""
+    """Noise of root mean square 1 whose power falls with frequency, by another exponent (0 to 2) in each
+    row."""
     size = 1 << (samples - 1).bit_length()
     white = torch.fft.rfft(torch.randn(rows, size, generator=generator))
     frequency = torch.arange(1, white.shape[1] + 1) / white.shape[1]
@@ -35,7 +37,8 @@ def add_noise(wave: torch.Tensor, decibels: torch.Tensor, noise: torch.Tensor) -
 
 
 def in_room(wave: torch.Tensor, seconds: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """The wave with an echo that dies away by 60 dB in `seconds` [batch], and a coloured frequency response."""
+    """The wave with an echo that dies away by 60 dB in `seconds` [batch], and a coloured frequency
+    response."""
     length = RATE * 2 // 5
     time = torch.arange(length) / RATE
     tail = torch.randn(len(wave), length, generator=generator) * torch.exp(-6.9 * time / seconds[:, None])

@@ -19,11 +19,12 @@ from examples.train_starters.questions import (
     with_article,
 )
 
-_COUNTRIES = """France|Germany|Italy|Spain|Portugal|Poland|Sweden|Norway|Denmark|Finland|Greece|Austria|Switzerland
-Belgium|Ireland|Iceland|Hungary|Romania|Bulgaria|Ukraine|Russia|Turkey|Egypt|Morocco|Algeria|Nigeria|Kenya|Ghana
-Ethiopia|Tanzania|South Africa|India|China|Japan|South Korea|Thailand|Vietnam|Indonesia|Malaysia|Pakistan|Iran|Iraq
-Israel|Saudi Arabia|Canada|Mexico|Brazil|Argentina|Chile|Peru|Colombia|Cuba|Jamaica|Australia|New Zealand
-the United States|the United Kingdom|the Netherlands"""
+_COUNTRIES = """France|Germany|Italy|Spain|Portugal|Poland|Sweden|Norway|Denmark|Finland|Greece|Austria
+Switzerland|Belgium|Ireland|Iceland|Hungary|Romania|Bulgaria|Ukraine|Russia|Turkey|Egypt|Morocco
+Algeria|Nigeria|Kenya|Ghana|Ethiopia|Tanzania|South Africa|India|China|Japan|South Korea
+Thailand|Vietnam|Indonesia|Malaysia|Pakistan|Iran|Iraq|Israel|Saudi Arabia|Canada|Mexico|Brazil
+Argentina|Chile|Peru|Colombia|Cuba|Jamaica|Australia|New Zealand|the United States
+the United Kingdom|the Netherlands"""
 COUNTRIES = tuple(name for line in _COUNTRIES.splitlines() for name in line.split("|"))
 NAMES = (
     "Anna", "Ben", "Carl", "Diana", "Emma", "Frank", "George", "Helen", "Jack", "Julia", "Kate", "Laura",
@@ -102,7 +103,8 @@ def words(text: str) -> list[str]:
 
 
 def word_errors(wanted: str, said: str) -> tuple[int, int]:
-    """Substitutions, insertions and deletions (Levenshtein distance on words), and how many words were wanted."""
+    """Substitutions, insertions and deletions (Levenshtein distance on words), and how many words were
+    wanted."""
     left, right = words(wanted), words(said)
     row = list(range(len(right) + 1))
     for at, one in enumerate(left, 1):

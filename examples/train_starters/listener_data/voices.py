@@ -1,4 +1,5 @@
-"""espeak-ng's voices: an accent with a variant, a pitch and a speed; some variants and accents are kept for the test."""
+"""espeak-ng's voices: an accent with a variant, a pitch and a speed; some variants and accents are kept
+for the test."""
 
 from __future__ import annotations
 
@@ -17,26 +18,16 @@ RATE = 16_000
 ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-gb-x-gbclan")
 NEW_ACCENTS = ("en-gb-scotland", "en-us-nyc")
 VARIANTS = (
-    "", "m1", "m2", "m3", "m4", "m6", "m7", "f1", "f2", "f3", "f5", "Alex", "Alicia", "Andrea", "Andy", "Denis",
-    "Diogo", "Gene", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mike", "adam", "anika", "antonio", "belinda",
-    "benjamin", "boris", "david", "ed", "edward", "grandma", "iven", "iven2", "john", "klatt", "klatt2", "klatt4",
-    "marcelo", "max", "miguel", "norbert", "pablo", "paul", "pedro", "quincy", "rob", "robert", "sandro", "steph",
-    "steph3", "travis", "victor", "zac",
+    "", "m1", "m2", "m3", "m4", "m6", "m7", "f1", "f2", "f3", "f5", "Alex", "Alicia", "Andrea", "Andy",
+    "Denis", "Diogo", "Gene", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mike", "adam", "anika",
+    "antonio", "belinda", "benjamin", "boris", "david", "ed", "edward", "grandma", "iven", "iven2",
+    "john", "klatt", "klatt2", "klatt4", "marcelo", "max", "miguel", "norbert", "pablo", "paul",
+    "pedro", "quincy", "rob", "robert", "sandro", "steph", "steph3", "travis", "victor", "zac",
 )  # fmt: skip
 NEW_VARIANTS = (
-    "m5",
-    "m8",
-    "f4",
-    "Annie",
-    "Michael",
-    "linda",
-    "steph2",
-    "klatt3",
-    "Mario",
-    "caleb",
-    "shelby",
+    "m5", "m8", "f4", "Annie", "Michael", "linda", "steph2", "klatt3", "Mario", "caleb", "shelby",
     "michel",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

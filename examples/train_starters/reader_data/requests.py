@@ -1,8 +1,8 @@
 """Requests as people type them, each with the Hugging Face task that it wants.
 
-`wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are things to do,
-and may follow "can you"). Three families of each task, picked by a hash, are kept for the test. `nouns.txt` has what
-they speak of; `*` marks what is kept for the test.
+`wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are
+things to do, and may follow "can you"). Three families of each task, picked by a hash, are kept for the
+test. `nouns.txt` has what they speak of; `*` marks what is kept for the test.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from examples.train_starters.chat_data.wording import Source, Split, expand, lin
 
 _HERE = Path(__file__).parent
 _SLOT = re.compile(r"\{(\w+)\}")
-_ASKING = """can you|could you|please|pls|i want to|i need to|i'd like to|i would like to|help me|help me to|how do i
-how can i|how to|which model can|which model should i use to|what do i need to|is there a model that can|a model to
-something to|i'm looking for something to|need to|need something to|my boss wants me to|we want to|we need to|we have to
-can it|can this app|is it possible to|i am trying to|let me|what can|an app to|tool to|a way to|looking to|let's
-i must|i have to|automatically|software to|best way to|ai to|program that can|anything here that can|i wish i could
-show me how to|my task is to|for my shop i need to|for a school project i must|the goal is to|what model do i pick to"""
+_ASKING = """can you|could you|please|pls|i want to|i need to|i'd like to|i would like to|help me
+help me to|how do i|how can i|how to|which model can|which model should i use to
+what do i need to|is there a model that can|a model to|something to
+i'm looking for something to|need to|need something to|my boss wants me to|we want to
+we need to|we have to|can it|can this app|is it possible to|i am trying to|let me|what can
+an app to|tool to|a way to|looking to|let's|i must|i have to|automatically|software to
+best way to|ai to|program that can|anything here that can|i wish i could|show me how to
+my task is to|for my shop i need to|for a school project i must|the goal is to
+what model do i pick to"""
 ASKING = tuple(part for line in _ASKING.splitlines() for part in line.split("|"))
 _KEPT = 3
 OBJECTS = ("thing", "things")
@@ -97,8 +100,10 @@ def _by_task(split: Split) -> dict[str, tuple[Family, ...]]:
 
 
 def free(name: str = "free") -> Iterator[Request]:
-    """Requests written by hand as a stranger types, kept out of training: `free`, or `free_seen`, on which an earlier
-    model was looked at before the wordings were widened."""
+    """Requests written by hand as a stranger types, kept out of training.
+
+    They are `free`, or `free_seen`, on which an earlier model was looked at before the wordings were widened.
+    """
     task = ""
     for line in lines((_HERE / f"{name}.txt").read_text(encoding="utf-8")):
         if line.startswith("["):
