@@ -8,7 +8,8 @@ segmentation                                   `[{"label", "score", "mask"}]`, m
 depth                                          `{"depth", "near", "far"}`, a PNG whose white is near
 embeddings                                     `{"embedding", "similar"?}`
 generated and edited pictures                  `{"images", "seed"}`
-tracking                                       `{"fps", "frame_count", "tracks": [{"id", "label", "frames"}]}`
+tracking                                       `{"fps", "frame_count", "tracks": [{"id", "label", "frames"}],
+                                               "events", "counts", "video"?}`, more of it in `motion`
 scenes                                         `{"scenes": [{"start_s", "end_s", "caption"?}]}`
 questions about a clip                         `{"text", "timestamps"}`, seconds of the frames looked at
 speech recognition                             `{"text", "chunks": [{"text", "timestamp"}]}`
@@ -34,6 +35,7 @@ from .events import (
     Vector,
     VideoReady,
 )
+from .motion import counts, happenings, movement, tracks_of
 from .schema import JSON, Request
 from .tasks import TASKS, Task
 
@@ -94,16 +96,26 @@ def _pictures(_: Request, result: Result) -> JSON:
     return {"images": [event.image.url() for event in made], "seed": made[0].seed if made else None}
 
 
-def _tracks(_: Request, result: Result) -> JSON:
-    tracks: dict[int, JSON] = {}
-    for event in _all(result, Labels):
+def _tracks(request: Request, result: Result) -> JSON:
+    seen = list(_all(result, Labels))
+    footage = next(_all(result, Footage), None)
+    found = tracks_of(seen)
+    told = {
+        track.id: {"id": track.id, "label": track.label} | movement(track) | {"frames": list[JSON]()}
+        for track in found
+    }
+    for event in seen:
         for item in event.items:
-            if item.track is None or item.box is None:
-                continue
-            track = tracks.setdefault(item.track, {"id": item.track, "label": item.label, "frames": []})
-            place = {"frame": event.frame, "time_s": event.time_s, "score": item.score}
-            track["frames"].append(place | {"box": item.box.model_dump()})
-    return _footage(result) | {"tracks": list(tracks.values())} | _made(result)
+            if item.track in told and item.box is not None:
+                place = {"frame": event.frame, "time_s": event.time_s, "score": item.score}
+                told[item.track]["frames"].append(place | {"box": item.box.model_dump()})
+    shown: JSON = _footage(result) | {"tracks": list(told.values())}
+    if footage is not None:
+        lines, zones = (getattr(request.options, name, ()) for name in ("lines", "zones"))
+        events = happenings(found, footage, lines, zones)
+        shown["events"] = [event.shown() for event in events]
+        shown["counts"] = counts(found, events, footage.seconds, lines, zones)
+    return shown | _made(result)
 
 
 def _scenes(_: Request, result: Result) -> JSON:

@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "inference_chat"
 
 ROWS: list[set[str]] = [
     {"errors", "tasks", "schema", "events", "settings"},
-    {"cards", "catalog", "database", "files", "media", "messages", "motion", "outputs", "transcripts", "tree", "search"}
+    {"cards", "catalog", "database", "files", "media", "messages", "motion", "outputs", "transcripts", "tree"}
+    | {"search"}
     | {"registry", "sessions", "records", "cache"},
     {"runners"},
     {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "turns", "chats", "service"},
