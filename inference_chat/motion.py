@@ -212,7 +212,7 @@ def _crossings(track: Track, line: Line, number: int) -> Iterator[Happening]:
     corners = track.boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
     sides = np.sign((bx - ax) * (corners[..., 1] - ay) - (by - ay) * (corners[..., 0] - ax))
     whole = np.where((sides > 0).all(axis=1), 1, np.where((sides < 0).all(axis=1), -1, 0))
-    clear = np.flatnonzero(whole)
+    clear: list[int] = np.flatnonzero(whole).tolist()
     for before, after in pairwise(clear):
         if whole[before] == whole[after] or not _meets(track.centres[before : after + 1], line):
             continue
@@ -239,7 +239,7 @@ def _visits(track: Track, zone: Zone, number: int) -> Iterator[Happening]:
     inside = _settled(_inside(track.centres, zone))
     if inside[0]:
         yield _event(track, 0, "zone_enter", f"is in zone {number + 1}", zone=number, way="in")
-    for at in np.flatnonzero(inside[1:] != inside[:-1]) + 1:
+    for at in (np.flatnonzero(inside[1:] != inside[:-1]) + 1).tolist():
         if inside[at]:
             yield _event(track, at, "zone_enter", f"enters zone {number + 1}", zone=number, way="in")
         else:
@@ -305,7 +305,7 @@ def _strides(track: Track) -> tuple[Numbers, Numbers]:
     """Times and places (n, 2) that are `STRIDE` seconds apart, or a little less at the end."""
     span = track.times[-1] - track.times[0]
     times = np.linspace(track.times[0], track.times[-1], max(2, math.ceil(span / STRIDE) + 1))
-    centres = np.pad(track.centres, ((2, 2), (0, 0)), mode="edge")
+    centres = np.pad(track.centres, ((2, 2), (0, 0)), mode="reflect", reflect_type="odd")
     smooth = np.lib.stride_tricks.sliding_window_view(centres, 5, axis=0).mean(axis=-1)
     places = np.stack([np.interp(times, track.times, smooth[:, axis]) for axis in (0, 1)], axis=1)
     return times, places

@@ -100,8 +100,8 @@ def _tracks(request: Request, result: Result) -> JSON:
     seen = list(_all(result, Labels))
     footage = next(_all(result, Footage), None)
     found = tracks_of(seen)
-    told = {
-        track.id: {"id": track.id, "label": track.label} | movement(track) | {"frames": list[JSON]()}
+    told: dict[int, JSON] = {
+        track.id: {"id": track.id, "label": track.label} | movement(track) | {"frames": []}
         for track in found
     }
     for event in seen:
