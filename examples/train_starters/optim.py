@@ -9,7 +9,8 @@ from torch import nn
 class Optimizers:
     """Both optimisers as one, with a common factor on their peak rates.
 
-    With `filters` Muon takes hidden convolutions too, each as a matrix [out, in * height * width]."""
+    With `filters` Muon takes convolutions too, each as a matrix [out, in * height * width], patch embeddings
+    among them; depthwise ones and small stems stay with AdamW."""
 
     def __init__(
         self, model: nn.Module, matrix_rate: float = 3e-3, other_rate: float = 3e-3, filters: bool = False
@@ -18,7 +19,7 @@ class Optimizers:
         others: list[nn.Parameter] = []
         self._flat: list[tuple[nn.Parameter, nn.Parameter]] = []
         for name, parameter in model.named_parameters():
-            if filters and parameter.ndim == 4 and parameter.shape[1] > 4:
+            if filters and parameter.ndim >= 4 and parameter[0].numel() > 64:
                 self._flat.append((parameter, nn.Parameter(parameter.data.view(len(parameter), -1))))
                 continue
             hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
