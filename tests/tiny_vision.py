@@ -8,21 +8,34 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+Settings = dict[str, Any]
 LABELS = {0: "red square", 1: "green circle", 2: "blue triangle", 3: "cat"}
-NAMES = {"id2label": LABELS, "label2id": {name: i for i, name in LABELS.items()}}
-BLOCKS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
-PATCHES = BLOCKS | {"image_size": 32, "patch_size": 8}
-STAGES = {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 24, 32]}
-SWIN = {"image_size": 64, "patch_size": 4, "embed_dim": 8, "depths": [1, 1, 1, 1], "num_heads": [1, 2, 2, 4]}
+NAMES: Settings = {"id2label": LABELS, "label2id": {name: i for i, name in LABELS.items()}}
+BLOCKS: Settings = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 48,
+}
+PATCHES: Settings = BLOCKS | {"image_size": 32, "patch_size": 8}
+STAGES: Settings = {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 24, 32]}
+SWIN: Settings = {
+    "image_size": 64,
+    "patch_size": 4,
+    "embed_dim": 8,
+    "depths": [1, 1, 1, 1],
+    "num_heads": [1, 2, 2, 4],
+}
 SWIN |= {"window_size": 2}
-SMALL, LARGE = {"height": 32, "width": 32}, {"height": 64, "width": 64}
-EDGE = {"shortest_edge": 64, "longest_edge": 96}
-BACKBONE = STAGES | {
+SMALL: Settings = {"height": 32, "width": 32}
+LARGE: Settings = {"height": 64, "width": 64}
+EDGE: Settings = {"shortest_edge": 64, "longest_edge": 96}
+BACKBONE: Settings = STAGES | {
     "embedding_size": 8,
     "layer_type": "basic",
     "out_features": ["stage2", "stage3", "stage4"],
 }
-DETR = {
+DETR: Settings = {
     "use_timm_backbone": False,
     "d_model": 32,
     "encoder_layers": 1,
@@ -33,7 +46,7 @@ DETR = {
     "decoder_ffn_dim": 24,
     "num_queries": 8,
 }
-RT_DETR = DETR | {
+RT_DETR: Settings = DETR | {
     "encoder_hidden_dim": 32,
     "encoder_in_channels": [16, 24, 32],
     "decoder_in_channels": [32, 32, 32],
@@ -42,10 +55,10 @@ RT_DETR = DETR | {
     "freeze_backbone_batch_norms": False,
     "num_denoising": 0,
 }
-TEXT = BLOCKS | {"vocab_size": 300, "max_position_embeddings": 40}
+TEXT: Settings = BLOCKS | {"vocab_size": 300, "max_position_embeddings": 40}
 TEXT |= {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 0}
-BERT = TEXT | {"max_position_embeddings": 64, "model_type": "bert"}
-MASKS = {
+BERT: Settings = TEXT | {"max_position_embeddings": 64, "model_type": "bert"}
+MASKS: Settings = {
     "feature_size": 32,
     "mask_feature_size": 32,
     "hidden_dim": 32,
@@ -53,15 +66,13 @@ MASKS = {
     "decoder_layers": 2,
 }
 MASKS |= {"num_queries": 6, "num_attention_heads": 2, "dim_feedforward": 24, "encoder_feedforward_dim": 24}
-Settings = dict[str, Any]
 Recipe = tuple[str, Settings, str, Settings]
 
 
 def swin(kind: str) -> Any:
     import transformers
 
-    stages = ["stage1", "stage2", "stage3", "stage4"]
-    return getattr(transformers, kind)(**SWIN, out_features=stages)
+    return getattr(transformers, kind)(**SWIN, out_features=[f"stage{at}" for at in range(1, 5)])
 
 
 def resnet(kind: str, **changes: Any) -> Any:
@@ -249,14 +260,14 @@ def scattered(architecture: str, config: Any) -> Any:
 def tokenizer(config: str = "CLIP") -> Any:
     """A tokenizer of letters; for BERT's relatives one of words."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers import BertTokenizerFast, PreTrainedTokenizerFast
+    from transformers import BertTokenizer, PreTrainedTokenizerFast
 
     letters = [chr(code) for code in range(97, 123)]
     if config in ("GroundingDino", "Vilt"):
         words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "?", "cat", "dog", "a", "red", "remote"]
         words += [*letters, *(f"##{letter}" for letter in letters)]
         vocabulary = {word: at for at, word in enumerate(dict.fromkeys(words))}
-        return BertTokenizerFast(vocab=vocabulary, model_max_length=64)
+        return BertTokenizer(vocab=vocabulary, model_max_length=64)
     words = ["<pad>", "<end>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     inner = Tokenizer(models.BPE(vocab={word: at for at, word in enumerate(words)}, merges=[]))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -290,9 +301,8 @@ def _settings(architecture: str, config: str, settings: Settings) -> Settings:
     if config == "DepthAnything":
         stages = [f"stage{at}" for at in range(1, 5)]
         blocks = PATCHES | {"num_hidden_layers": 4, "patch_size": 14, "image_size": 56}
-        settings["backbone_config"] = transformers.Dinov2Config(
-            **blocks, out_features=stages, reshape_hidden_states=False
-        )
+        blocks |= {"out_features": stages, "reshape_hidden_states": False}
+        settings["backbone_config"] = transformers.Dinov2Config(**blocks)
         settings |= {"reassemble_hidden_size": 32, "patch_size": 14}
     if architecture in SEEKERS | DUAL:
         settings |= _towers(config)
@@ -304,9 +314,14 @@ def _towers(config: str) -> Settings:
     import transformers
 
     if config == "GroundingDino":
-        sizes = {"text_config": BERT, "max_text_len": 32, "two_stage": True, "embedding_init_target": True}
+        sizes: Settings = {
+            "text_config": BERT,
+            "max_text_len": 32,
+            "two_stage": True,
+            "embedding_init_target": True,
+        }
         few = {key: value for key, value in DETR.items() if key != "use_timm_backbone"}
-        stages = {"out_features": ["stage2", "stage3", "stage4"]}
+        stages: Settings = {"out_features": ["stage2", "stage3", "stage4"]}
         backbone = transformers.SwinConfig(**SWIN, **stages)
         return few | sizes | {"backbone_config": backbone, "num_feature_levels": 4}
     side = 48 if config.startswith("Owl") else 32
@@ -318,9 +333,9 @@ def _sam(folder: Path) -> Path:
 
     vision = PATCHES | {"image_size": 64, "patch_size": 8, "output_channels": 16, "mlp_dim": 32}
     vision |= {"global_attn_indexes": [1], "window_size": 4, "num_pos_feats": 8}
-    prompt = {"hidden_size": 16, "image_size": 64, "patch_size": 8, "mask_input_channels": 4}
+    prompt: Settings = {"hidden_size": 16, "image_size": 64, "patch_size": 8, "mask_input_channels": 4}
     prompt["image_embedding_size"] = 8
-    decoder = {"hidden_size": 16, "mlp_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    decoder: Settings = {"hidden_size": 16, "mlp_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     decoder |= {"iou_head_hidden_dim": 16, "attention_downsample_rate": 1}
     config = transformers.SamConfig(
         vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder
@@ -338,6 +353,6 @@ def _vilt(folder: Path) -> Path:
 
     config = transformers.ViltConfig(**PATCHES, vocab_size=100, max_position_embeddings=64, **NAMES)
     scattered("ViltForQuestionAnswering", config).save_pretrained(folder)
-    reader = transformers.ViltImageProcessorPil(size={"shortest_edge": 32}, size_divisor=8)
+    reader: Any = getattr(transformers, "ViltImageProcessorPil")(size={"shortest_edge": 32}, size_divisor=8)  # noqa: B009
     transformers.ViltProcessor(reader, tokenizer("Vilt")).save_pretrained(folder)
     return folder

@@ -96,7 +96,7 @@ class MaskRunner(VisionRunner):
             (name, score, mask.numpy())
             for name, row, own in zip(names, scores.tolist(), whole, strict=True)
             for score, mask in zip(row, own, strict=True)
-            if score >= options.threshold
+            if not options.threshold or score >= options.threshold
         ]
 
     def _masks(self, inputs: Tensors) -> tuple[Any, Any]:

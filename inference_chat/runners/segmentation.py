@@ -58,7 +58,7 @@ class Found:
         import numpy as np
         from PIL import Image
 
-        small = self.maps[segment] > 0 if self.maps.ndim == 3 else self.maps == segment
+        small: NDArray[np.bool_] = self.maps[segment] > 0 if self.maps.ndim == 3 else self.maps == segment
         if small.shape == self.size:
             return small
         whole = Image.fromarray(small).resize(self.size[::-1], Image.Resampling.NEAREST)

@@ -70,7 +70,7 @@ def test_named_classes_are_scored_as_transformers_does(kind: str):
     for row, one in zip(rows.tolist(), found, strict=True):
         scores = {item.label: item.score for item in one.items}
         assert scores == pytest.approx(dict(zip(words, row, strict=True)), abs=1e-5)
-        assert [item.score for item in one.items] == sorted(scores.values(), reverse=True)
+        assert [item.score for item in one.items] == pytest.approx(sorted(row, reverse=True), abs=1e-5)
 
 
 def test_labels_may_be_one_text():
@@ -136,7 +136,7 @@ def test_alike_pictures_are_told_first():
     found = labels(result)
     assert [item.label for item in found[0].items] == ["picture 3", "picture 2"]
     assert found[0].items[0].score == pytest.approx(1, abs=1e-4)
-    assert found[1].items[0].score < 0.9999
+    assert (found[1].items[0].score or 0) < 0.9999
 
 
 @pytest.mark.parametrize(
