@@ -6,8 +6,10 @@ or `UnsupportedMediaType`, with words that say what would work.
 
 from .clips import Clip, clip_bytes, open_clip
 from .container import TAKEN, Limits, check, data_url, from_data_url, sniff
+from .film import Film
 from .frames import Frame, Frames
 from .images import image_bytes, open_image, preview
+from .listening import Recording, listening
 from .reel import ClipInfo
 from .sounds import Sound, open_sound, wav_bytes
 from .store import MediaStore
@@ -16,16 +18,19 @@ __all__ = [
     "TAKEN",
     "Clip",
     "ClipInfo",
+    "Film",
     "Frame",
     "Frames",
     "Limits",
     "MediaStore",
+    "Recording",
     "Sound",
     "check",
     "clip_bytes",
     "data_url",
     "from_data_url",
     "image_bytes",
+    "listening",
     "open_clip",
     "open_image",
     "open_sound",

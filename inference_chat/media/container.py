@@ -20,6 +20,9 @@ class Limits(Frozen):
     max_pixels: int = Field(default=40_000_000, ge=1, description="Pixels of a picture or of one frame.")
     max_seconds: float = Field(default=600, gt=0, description="Length of a sound, in seconds.")
     max_clip_seconds: float = Field(default=7200, gt=0, description="Length of a clip, in seconds.")
+    max_listen_seconds: float = Field(
+        default=7200, gt=0, description="Length of a sound that is listened to piece by piece, in seconds."
+    )
     max_frames: int = Field(default=512, ge=1, description="Frames taken from a clip at once.")
     max_decoded_bytes: int = Field(default=2**30, ge=1, description="Bytes of all frames or samples.")
 

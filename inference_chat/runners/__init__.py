@@ -10,6 +10,7 @@ from .checkpoint import Checkpoint
 from .classification import ClassificationOptions, ClassifierRunner
 from .depth import DepthOptions, DepthRunner
 from .detection import DetectionOptions, DetectorRunner, ZeroShotDetectionOptions, ZeroShotDetectorRunner
+from .diffusion import ClipOptions, DiffusionRunner, EditOptions, PictureOptions, tasks_of
 from .dual_encoder import DualEncoderRunner, ZeroShotOptions
 from .embedding import EmbeddingOptions, EncoderRunner
 from .mask_generation import MaskRunner
@@ -17,7 +18,9 @@ from .multimodal import AboutOptions, MultimodalRunner
 from .prompts import MaskOptions
 from .question import QuestionRunner
 from .segmentation import SegmentationOptions, SegmenterRunner
+from .speech import SpeechOptions
 from .text import TextOptions, TextRunner
+from .whisper import WhisperRunner
 
 OPTIONS: dict[Task, type[Options]] = {
     Task.TEXT_GENERATION: TextOptions,
@@ -29,11 +32,16 @@ OPTIONS: dict[Task, type[Options]] = {
     Task.MASK_GENERATION: MaskOptions,
     Task.DEPTH_ESTIMATION: DepthOptions,
     Task.IMAGE_FEATURE_EXTRACTION: EmbeddingOptions,
+    Task.TEXT_TO_IMAGE: PictureOptions,
+    Task.IMAGE_TO_IMAGE: EditOptions,
+    Task.TEXT_TO_VIDEO: ClipOptions,
+    Task.IMAGE_TO_VIDEO: ClipOptions,
     Task.IMAGE_TEXT_TO_TEXT: AboutOptions,
     Task.IMAGE_TO_TEXT: AboutOptions,
     Task.VIDEO_TEXT_TO_TEXT: AboutOptions,
     Task.VISUAL_QUESTION_ANSWERING: AboutOptions,
     Task.ANY_TO_ANY: AboutOptions,
+    Task.AUTOMATIC_SPEECH_RECOGNITION: SpeechOptions,
 }
 """The parameters of each task that can be done here: the same for every model that does it."""
 
@@ -92,7 +100,17 @@ ENCODERS: tuple[Family, ...] = (
 )
 """Looked at last: their names tell the least."""
 
+HEARS = (Task.AUTOMATIC_SPEECH_RECOGNITION,)
+WRITES_SPEECH = (
+    "WhisperForConditionalGeneration",
+    "Speech2TextForConditionalGeneration",
+    "MoonshineForConditionalGeneration",
+    "ForSpeechToText",
+    "SpeechEncoderDecoderModel",
+)
+
 FAMILIES: tuple[Family, ...] = (
+    *(Family(end, WhisperRunner, HEARS) for end in WRITES_SPEECH),
     Family("ForConditionalGeneration", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
@@ -105,6 +123,8 @@ FAMILIES: tuple[Family, ...] = (
 
 def family_of(checkpoint: Checkpoint) -> Family:
     """The family of a model folder, by its architecture; `UnsupportedTask` when there is none."""
+    if checkpoint.framework == "diffusers":
+        return Family("Pipeline", DiffusionRunner, tasks_of(checkpoint.config))
     for family in FAMILIES:
         if checkpoint.architecture.endswith(family.end) and (
             family.key is None or family.key in checkpoint.config

@@ -27,8 +27,7 @@ class Answer:
         alternatives: int | None = None,
     ) -> None:
         self.row = row
-        self.count = 0
-        self.last = -1
+        self.tokens: list[int] = []
         self.reason: FinishReason | None = None
         self._text = Detokenizer(decode, context)
         self._stops = StopStrings(stops)
@@ -37,10 +36,17 @@ class Answer:
         self._alternatives = alternatives
         self._pending: list[TokenLogprob] = []
 
+    @property
+    def count(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def last(self) -> int:
+        return self.tokens[-1]
+
     def push(self, token: int, logits: Any) -> TextDelta | None:
         """Take the next token; the text it completes, if any."""
-        self.count += 1
-        self.last = token
+        self.tokens.append(token)
         if token in self._ends:
             self.reason = "stop"
             return None

@@ -6,6 +6,7 @@ given as `custom_generate`; ours takes it and leaves. From there our own loop go
 methods that `generate` uses for every step, so greedy answers are equal, token by token.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,11 @@ class PreparedSteps:
     def said(self) -> list[int]:
         """The tokens of the text so far: the prompt, or what a decoder begins with."""
         return [int(token) for token in self._ids[0]]
+
+    @property
+    def encoded(self) -> Any:
+        """What the encoder made of the inputs."""
+        return self._kwargs.get("encoder_outputs")
 
     @property
     def fraction(self) -> float:
@@ -120,6 +126,8 @@ class PreparedSteps:
 
 
 def _prepared(model: Any, inputs: dict[str, Any], how: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any]:
+    # It warns of settings that clash, which is for people who write programs.
+    logging.getLogger("transformers.generation.utils").setLevel(logging.ERROR)
     plain = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "num_return_sequences": 1}
     try:
         model.generate(**inputs, **plain | how, custom_generate=_take)
