@@ -208,12 +208,12 @@ class Engine:
 
 def _receipt(request: Request, record: ModelRecord, lease: Lease, finished: Finished) -> Receipt:
     placement = lease.runner.placement
-    seed = finished.receipt.seed if finished.receipt else None
+    told = finished.receipt or Receipt(model=record.id)
     return Receipt(
         model=record.id,
         digest=record.sha256,
-        seed=seed,
-        options=request.options,
+        seed=told.seed,
+        options=told.options or request.options,
         device=placement.device,
         dtype=placement.dtype,
         libraries=_versions(),

@@ -84,6 +84,9 @@ class Intake:
         given = parameters or {}
         kind = self.task(group, task, model, files, prompt, given)
         record = self._models.record(model, kind)
+        if kind == Task.IMAGE_TO_IMAGE and isinstance(given.get("mask"), str):
+            mask = await self.link(given["mask"], "image")
+            given, files = given | {"mask": mask.url}, (*files, mask)
         self._check(kind, TASKS[kind], prompt, told, files)
         try:
             return Request(
@@ -184,6 +187,8 @@ def _suggested(group: Group | None, media: Sequence[Media], prompt: str | None, 
     match group:
         case "image" if not media:
             return Task.TEXT_TO_IMAGE
+        case "image" if parameters.keys() & {"mask", "strength"}:
+            return Task.IMAGE_TO_IMAGE
         case "image" if prompt:
             return Task.VISUAL_QUESTION_ANSWERING
         case "image":

@@ -96,6 +96,8 @@ class Job:
             self._task.cancel()  # it waits for something other than its model, which looks at `stop`
 
     def emit(self, event: Event) -> None:
+        if isinstance(event, Progress) and self.events and self.events[-1] == event:
+            return  # it tells nothing new
         self.events.append(event)
         self._wake()
 

@@ -293,6 +293,7 @@ def _of_checkpoint(checkpoint: Checkpoint) -> JSON:
     words = words_of(family)
     return {
         "model_type": words[0],
+        "framework": checkpoint.framework,
         "capabilities": words,
         "tasks": tuple(task.value for task in family.tasks),
         "file_size": checkpoint.file_size,

@@ -25,6 +25,8 @@ APART = {("api", "ui"), ("ui", "api")}
 CONFINED: dict[str, set[str]] = {
     "torch": {"runners"},
     "transformers": {"runners"},
+    "diffusers": {"runners"},
+    "greenlet": {"runners"},
     "tokenizers": {"runners"},
     "safetensors": {"runners"},
     "tinydb": {"registry"},

@@ -9,7 +9,7 @@ from .base import Runner
 from .checkpoint import Checkpoint
 from .classification import ClassificationOptions, ClassifierRunner
 from .depth import DepthOptions, DepthRunner
-from .detection import DetectionOptions, DetectorRunner, ZeroShotDetectionOptions, ZeroShotDetectorRunner
+from .detection import DetectionOptions, ZeroShotDetectionOptions
 from .diffusion import ClipOptions, DiffusionRunner, EditOptions, PictureOptions, tasks_of
 from .dual_encoder import DualEncoderRunner, ZeroShotOptions
 from .embedding import EmbeddingOptions, EncoderRunner
@@ -20,6 +20,7 @@ from .question import QuestionRunner
 from .segmentation import SegmentationOptions, SegmenterRunner
 from .speech import SpeechOptions
 from .text import TextOptions, TextRunner
+from .tracking import TrackingOptions, TrackingRunner, ZeroShotTrackingRunner
 from .whisper import WhisperRunner
 
 OPTIONS: dict[Task, type[Options]] = {
@@ -28,6 +29,7 @@ OPTIONS: dict[Task, type[Options]] = {
     Task.ZERO_SHOT_IMAGE_CLASSIFICATION: ZeroShotOptions,
     Task.OBJECT_DETECTION: DetectionOptions,
     Task.ZERO_SHOT_OBJECT_DETECTION: ZeroShotDetectionOptions,
+    Task.OBJECT_TRACKING: TrackingOptions,
     Task.IMAGE_SEGMENTATION: SegmentationOptions,
     Task.MASK_GENERATION: MaskOptions,
     Task.DEPTH_ESTIMATION: DepthOptions,
@@ -69,6 +71,8 @@ SEES = (
 
 CLASSIFIES = (Task.IMAGE_CLASSIFICATION, Task.IMAGE_FEATURE_EXTRACTION)
 COMPARES = (Task.ZERO_SHOT_IMAGE_CLASSIFICATION, Task.IMAGE_FEATURE_EXTRACTION)
+DETECTS = (Task.OBJECT_DETECTION, Task.OBJECT_TRACKING)
+LOOKS_FOR = (Task.ZERO_SHOT_OBJECT_DETECTION, Task.OBJECT_TRACKING)
 SEGMENTS = (Task.IMAGE_SEGMENTATION,)
 EMBEDS = (Task.IMAGE_FEATURE_EXTRACTION,)
 CUTS_OUT = (Task.MASK_GENERATION,)
@@ -76,8 +80,8 @@ CUTS_OUT = (Task.MASK_GENERATION,)
 PICTURES: tuple[Family, ...] = (
     Family("ForImageClassification", ClassifierRunner, CLASSIFIES),
     Family("ForImageClassificationWithTeacher", ClassifierRunner, CLASSIFIES),
-    Family("ForObjectDetection", ZeroShotDetectorRunner, (Task.ZERO_SHOT_OBJECT_DETECTION,), "text_config"),
-    Family("ForObjectDetection", DetectorRunner, (Task.OBJECT_DETECTION,)),
+    Family("ForObjectDetection", ZeroShotTrackingRunner, LOOKS_FOR, "text_config"),
+    Family("ForObjectDetection", TrackingRunner, DETECTS),
     Family("ForSemanticSegmentation", SegmenterRunner, SEGMENTS),
     Family("ForInstanceSegmentation", SegmenterRunner, SEGMENTS),
     Family("ForUniversalSegmentation", SegmenterRunner, SEGMENTS),

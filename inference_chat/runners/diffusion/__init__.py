@@ -1,0 +1,7 @@
+"""Drawing, editing and filming by the pipelines of diffusers."""
+
+from .abilities import tasks_of
+from .options import ClipOptions, EditOptions, PictureOptions
+from .runner import DiffusionRunner
+
+__all__ = ["ClipOptions", "DiffusionRunner", "EditOptions", "PictureOptions", "tasks_of"]
