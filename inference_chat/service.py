@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from limits import parse
@@ -15,7 +15,7 @@ from .access import Access, Caller
 from .chats import Chats
 from .database import open_database
 from .engine import Engine
-from .errors import InferenceChatError, RateLimited
+from .errors import InferenceChatError, InvalidRequest, RateLimited
 from .intake import Intake
 from .jobs import Job, Jobs
 from .media import Limits, MediaStore
@@ -47,9 +47,7 @@ class Service:
         self.models = Models(settings, self.registry, self.records, self.pool)
         self.engine = Engine(settings, self.registry, self.pool, self.records)
         self.jobs = Jobs(self.engine, settings.max_concurrent_inference, settings.max_queued_inference)
-        limits = Limits(
-            max_bytes=settings.max_body_mb << 20, max_clip_seconds=settings.max_clip_minutes * 60
-        )
+        limits = Limits(max_bytes=settings.max_body_mb << 20, max_clip_seconds=settings.max_clip_minutes * 60)
         self.media = MediaStore(settings.media_dir, limits)
         self.intake = Intake(settings, self.models, self.media)
         self.chats = Chats(settings, self.sessions, self.models, self.jobs)
@@ -116,6 +114,20 @@ class Service:
         What is wrong with it is raised at once; what goes wrong later ends the job.
         """
         return self.jobs.start(await self.intake.request(**asked))
+
+    async def infer_all(self, caller: Caller, asked: Sequence[JSON]) -> list[Job]:
+        """Start several requests, all or none; raises what is wrong with the first that is refused."""
+        if not asked:
+            raise InvalidRequest("There is nothing to do: the list is empty.")
+        requests = [await self.intake.request(**one) for one in asked]
+        jobs: list[Job] = []
+        try:
+            jobs.extend(self.jobs.start(request) for request in requests)
+        except InferenceChatError:
+            for job in jobs:
+                job.cancel()
+            raise
+        return jobs
 
     # --- how it is going -------------------------------------------------------------------------
 

@@ -12,6 +12,9 @@ from ..service import Service
 from . import auth, chat, inference, models, operations, websocket
 from .errors import HANDLERS, problems
 from .middleware import BodyLimit, Envelope, SameOrigin
+from .openai import audio, completions, others
+from .openai import chat as completions_chat
+from .websocket import NO_VIEWS, Views
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -24,8 +27,13 @@ Errors are problem details (RFC 9457) with a stable `code`. When the operator ha
 MIB = 1 << 20
 
 
-def create_app(service: Service, demo: "gr.Blocks | None" = None, **mount: Any) -> FastAPI:
-    """The whole server: every API, and at `/` the page `demo`; `mount` goes to Gradio as it stands."""
+def create_app(
+    service: Service, demo: "gr.Blocks | None" = None, *, views: Views = NO_VIEWS, **mount: Any
+) -> FastAPI:
+    """The whole server: every API, and at `/` the page `demo`; `mount` goes to Gradio as it stands.
+
+    `views` are other ways for the chat socket to tell a turn, by their names.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -51,6 +59,7 @@ def create_app(service: Service, demo: "gr.Blocks | None" = None, **mount: Any) 
         ],
     )
     app.state.service = service
+    app.state.views = views
     _add_routes(app)
     if demo is not None:
         _mount(app, demo, service, mount)
@@ -101,6 +110,16 @@ def _add_routes(app: FastAPI) -> None:
     route("GET", "/chat/{id}/export", chat.export_chat, "chat", 404)
     route("PUT", "/chat/{id}/messages/{message_id}/feedback", chat.give_feedback, "chat", 404, 503)
     app.add_api_websocket_route("/chat/{id}/ws", websocket.chat_socket)
+
+    failures = (400, 404, 413, 415, 503, 504)
+    route("GET", "/v1/models", others.list_models, "openai", operation_id="list_openai_models")
+    route("GET", "/v1/models/{id}", others.retrieve_model, "openai", 404)
+    route("POST", "/v1/chat/completions", completions_chat.create_chat_completion, "openai", *failures)
+    route("POST", "/v1/completions", completions.create_completion, "openai", *failures)
+    route("POST", "/v1/embeddings", others.create_embeddings, "openai", *failures)
+    route("POST", "/v1/images/generations", others.create_image, "openai", *failures)
+    route("POST", "/v1/audio/transcriptions", audio.create_transcription, "openai", *failures)
+    route("POST", "/v1/audio/speech", audio.create_speech, "openai", *failures)
 
     route("GET", "/cache/stats", operations.cache_stats, "operations")
     route("POST", "/cache/clear", operations.clear_cache, "operations")

@@ -60,7 +60,7 @@ def _is_page(connection: HTTPConnection) -> bool:
 def _refuse(connection: HTTPConnection, error: Unauthorized) -> Response:
     if _is_page(connection):
         return RedirectResponse(f"/signin?next={quote(connection.url.path, safe='/')}", 303)
-    return error_response(error)
+    return error_response(error, connection.url.path)
 
 
 def _with_visitor(connection: HTTPConnection, visitor: str, send: Send) -> Send:

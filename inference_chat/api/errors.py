@@ -103,43 +103,56 @@ def internal_problem(request_id: str) -> Problem:
     )
 
 
-def respond(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The HTTP response that carries a problem."""
+KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+def openai_problem(problem: Problem) -> dict[str, Any]:
+    """The same in the shape that OpenAI's clients read."""
+    kind = KINDS.get(problem.status, "server_error" if problem.status >= 500 else "invalid_request_error")
+    return {"error": {"message": problem.detail, "type": kind, "param": None, "code": problem.code}}
+
+
+def respond(problem: Problem, headers: dict[str, str] | None = None, path: str = "") -> JSONResponse:
+    """The HTTP response that carries a problem, in the shape that callers of `path` expect."""
+    if path.startswith("/v1/"):
+        return JSONResponse(openai_problem(problem), problem.status, headers=headers)
     return JSONResponse(
         problem.model_dump(), problem.status, headers=headers, media_type="application/problem+json"
     )
 
 
-def error_response(error: InferenceChatError) -> JSONResponse:
+def error_response(error: InferenceChatError, path: str = "") -> JSONResponse:
     """The HTTP response to a deliberate error."""
     headers: dict[str, str] = {}
     if isinstance(error, errors.TryLater):
         headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    return respond(problem_of(error), headers)
+    return respond(problem_of(error), headers, path)
 
 
 # --- handlers -----------------------------------------------------------------------------------
 
 
-async def on_deliberate(_request: Request, error: Exception) -> JSONResponse:
+async def on_deliberate(request: Request, error: Exception) -> JSONResponse:
     """Answer an error of `errors.py`."""
     assert isinstance(error, InferenceChatError)
-    return error_response(error)
+    return error_response(error, request.url.path)
 
 
-async def on_invalid(_request: Request, error: Exception) -> JSONResponse:
+async def on_invalid(request: Request, error: Exception) -> JSONResponse:
     """Answer a request whose fields do not fit the route."""
     assert isinstance(error, RequestValidationError)
-    return respond(make_problem(422, "invalid_request", explain_places(error.errors())))
+    problem = make_problem(422, "invalid_request", explain_places(error.errors()))
+    return respond(problem, path=request.url.path)
 
 
-async def on_framework(_request: Request, error: Exception) -> JSONResponse:
+async def on_framework(request: Request, error: Exception) -> JSONResponse:
     """Answer what the framework refuses by itself, such as an unknown path or method."""
     assert isinstance(error, HTTPException)
     code = FRAMEWORK_CODES.get(error.status_code, "invalid_request")
-    return respond(make_problem(error.status_code, code, error.detail), dict(error.headers or {}))
+    problem = make_problem(error.status_code, code, error.detail)
+    return respond(problem, dict(error.headers or {}), request.url.path)
 
 
 HANDLERS: dict[int | type[Exception], Any] = {

@@ -56,7 +56,7 @@ class Envelope:
             log.exception("request %s failed: %s %s", request_id, scope.get("method", "WS"), scope["path"])
             if scope["type"] != "http" or started:
                 raise
-            await respond(internal_problem(request_id))(scope, receive, dressed)
+            await respond(internal_problem(request_id), path=scope["path"])(scope, receive, dressed)
 
 
 class BodyLimit:
@@ -70,7 +70,7 @@ class BodyLimit:
         """Pass the request on, counting what is read."""
         told = Headers(scope=scope).get("content-length", "0") if scope["type"] == "http" else "0"
         if told.isdecimal() and int(told) > self.limit:
-            await error_response(TooLarge(self._refusal))(scope, receive, send)
+            await error_response(TooLarge(self._refusal), scope["path"])(scope, receive, send)
         else:
             await self.app(scope, self._counting(receive), send)
 
@@ -102,7 +102,7 @@ class SameOrigin:
         """Pass the request on, unless it comes from a foreign page."""
         if scope["type"] != "lifespan" and _foreign(scope):
             refusal = Forbidden("Pages of other sites cannot use this server.")
-            await error_response(refusal)(scope, receive, send)
+            await error_response(refusal, scope["path"])(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 

@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager, suppress
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
@@ -19,7 +19,7 @@ from ..errors import InferenceChatError
 from ..jobs import Job
 from ..schema import JSON, new_id
 from . import frames
-from .errors import internal_problem
+from .errors import Problem, internal_problem
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -47,14 +47,17 @@ class EventStream(StreamingResponse):
             await self._events.aclose()
 
 
-def stream(source: AsyncGenerator[JSON, None], reading: AbstractContextManager[None]) -> EventStream:
-    """Frames as server-sent events; a failure becomes the last frame.
+def stream(
+    source: AsyncGenerator[JSON, None], reading: AbstractContextManager[None], wire: "Wire | None" = None
+) -> EventStream:
+    """Frames as server-sent events, in the words of `wire`; a failure becomes the last frame.
 
     `reading` is entered now and left when the client is gone.
     """
     watch = ExitStack()
     watch.enter_context(reading)
-    return EventStream(_bytes(_to_end(source)), watch.close)
+    wire = wire or FRAMES
+    return EventStream(_bytes(_to_end(source, wire), wire), watch.close)
 
 
 async def wait(
@@ -75,29 +78,30 @@ async def _until_gone(request: Request, reading: AbstractContextManager[None]) -
 
 
 @contextmanager
-def only_reader(job: Job) -> Iterator[None]:
-    """The `reading` of a job that is for one client alone."""
+def only_reader(*jobs: Job) -> Iterator[None]:
+    """The `reading` of jobs that are for one client alone."""
     try:
         yield
     finally:
-        job.cancel()
+        for job in jobs:
+            job.cancel()
 
 
-async def _to_end(source: AsyncGenerator[JSON, None]) -> AsyncGenerator[JSON, None]:
+async def _to_end(source: AsyncGenerator[JSON, None], wire: "Wire") -> AsyncGenerator[JSON, None]:
     try:
         async with aclosing(source):
             async for frame in source:
                 yield frame
     except InferenceChatError as error:
-        yield frames.error(error)
+        yield wire.failure(error)
     except Exception:
         # The status line has been sent already: only a frame can still tell the client.
         reference = new_id()
         log.exception("stream %s failed", reference)
-        yield frames.problem(internal_problem(reference))
+        yield wire.failure(internal_problem(reference))
 
 
-async def _bytes(source: AsyncGenerator[JSON, None]) -> AsyncGenerator[bytes, None]:
+async def _bytes(source: AsyncGenerator[JSON, None], wire: "Wire") -> AsyncGenerator[bytes, None]:
     """Encoded frames, and a comment in long silences, so that proxies keep the connection."""
     pending: asyncio.Future[JSON] | None = None
     async with aclosing(source):
@@ -109,9 +113,10 @@ async def _bytes(source: AsyncGenerator[JSON, None]) -> AsyncGenerator[bytes, No
                     yield KEEPALIVE
                     continue
                 frame, pending = pending.result(), None
-                yield encode(frame)
+                yield wire.encode(frame)
         except StopAsyncIteration:
-            return
+            if wire.end:
+                yield wire.end
         finally:
             await _drop(pending)
 
@@ -126,3 +131,19 @@ async def _drop(pending: "asyncio.Future[JSON] | None") -> None:
 def encode(frame: JSON) -> bytes:
     """One frame as a server-sent event."""
     return format_sse_event(event=frame["type"], data_str=json.dumps(frame, ensure_ascii=False))
+
+
+def _failure(cause: InferenceChatError | Problem) -> JSON:
+    return frames.error(cause) if isinstance(cause, InferenceChatError) else frames.problem(cause)
+
+
+class Wire(NamedTuple):
+    """How frames look on the way: each one, a failure, and what stands behind the last."""
+
+    encode: Callable[[JSON], bytes]
+    failure: Callable[[InferenceChatError | Problem], JSON]
+    end: bytes = b""
+
+
+FRAMES = Wire(encode, _failure)
+"""Our own frames, each named by its type."""

@@ -7,7 +7,9 @@ reply it asked for, unless somebody else is reading it.
 import asyncio
 import json
 import logging
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import ExitStack, aclosing
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -24,6 +26,9 @@ from . import frames
 from .errors import internal_problem
 
 log = logging.getLogger(__name__)
+View = Callable[[Service, Caller, Turn], AsyncGenerator[JSON, None]]
+Views = Mapping[str, View]
+NO_VIEWS: Views = MappingProxyType({})
 UNKNOWN_SESSION = 4404
 """Closing code of a socket for a conversation that is not there."""
 
@@ -52,11 +57,12 @@ ClientFrame = Annotated[SendFrame | StopFrame | PingFrame, Field(discriminator="
 CLIENT_FRAMES: TypeAdapter[ClientFrame] = TypeAdapter(ClientFrame)
 
 
-async def chat_socket(websocket: WebSocket, id: str) -> None:
-    """Speak with one conversation until the client leaves."""
+async def chat_socket(websocket: WebSocket, id: str, view: str = "") -> None:
+    """Speak with one conversation until the client leaves; `view` names another way to tell its turns."""
     service: Service = websocket.app.state.service
     await websocket.accept()
-    connection = Connection(websocket, service, websocket.state.caller, id)
+    told = websocket.app.state.views.get(view, _frames)
+    connection = Connection(websocket, service, websocket.state.caller, id, told)
     try:
         session = await service.chats.get(connection.caller, id)
         await connection.run(session)
@@ -70,8 +76,11 @@ async def chat_socket(websocket: WebSocket, id: str) -> None:
 class Connection:
     """One socket: a loop that reads the client, and a task that follows the conversation's turns."""
 
-    def __init__(self, websocket: WebSocket, service: Service, caller: Caller, session_id: str) -> None:
+    def __init__(
+        self, websocket: WebSocket, service: Service, caller: Caller, session_id: str, view: View
+    ) -> None:
         self.caller = caller
+        self._view = view
         self._websocket = websocket
         self._service = service
         self._session_id = session_id
@@ -80,7 +89,9 @@ class Connection:
     async def run(self, session: Session) -> None:
         """Serve the socket; raises `WebSocketDisconnect` when the client has left."""
         model = session.model or self._service.models.default()
-        await self.tell({"type": "ready", "session_id": session.id, "model": model})
+        turn = self._service.chats.current(session.id)
+        writing = turn.reply.id if turn else None
+        await self.tell({"type": "ready", "session_id": session.id, "model": model, "writing": writing})
         follower = asyncio.create_task(self._follow())
         try:
             while True:
@@ -139,7 +150,7 @@ class Connection:
     async def _show(self, turn: Turn) -> None:
         """Tell a turn from its beginning to its end."""
         try:
-            async with aclosing(frames.frames_of_turn(turn)) as told:
+            async with aclosing(self._view(self._service, self.caller, turn)) as told:
                 async for frame in told:
                     await self.tell(frame)
         except InferenceChatError as error:
@@ -152,6 +163,10 @@ class Connection:
             reference = new_id()
             log.exception("turn %s failed", reference)
             await self.tell(frames.problem(internal_problem(reference)))
+
+
+def _frames(_service: Service, _caller: Caller, turn: Turn) -> AsyncGenerator[JSON, None]:
+    return frames.frames_of_turn(turn)
 
 
 def _parse(received: Message) -> ClientFrame:

@@ -101,7 +101,7 @@ async def unhurried(closed: list[str], pause: asyncio.Event) -> AsyncGenerator[J
 @pytest.mark.parametrize("read", [0, 1, 2])
 async def test_the_source_is_closed_wherever_the_reader_stops(read: int):
     closed: list[str] = []
-    async with aclosing(streaming._bytes(unhurried(closed, asyncio.Event()))) as encoded:
+    async with aclosing(streaming._bytes(unhurried(closed, asyncio.Event()), streaming.FRAMES)) as encoded:
         pending = None
         for number in range(read):
             pending = asyncio.ensure_future(anext(encoded))
@@ -118,7 +118,7 @@ async def test_the_source_is_closed_wherever_the_reader_stops(read: int):
 async def test_long_silences_are_filled(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(streaming, "KEEPALIVE_SECONDS", 0.001)
     pause = asyncio.Event()
-    async with aclosing(streaming._bytes(unhurried([], pause))) as encoded:
+    async with aclosing(streaming._bytes(unhurried([], pause), streaming.FRAMES)) as encoded:
         got = [await anext(encoded), await anext(encoded), await anext(encoded)]
         pause.set()
         while (last := await anext(encoded)) == streaming.KEEPALIVE:
@@ -131,7 +131,8 @@ async def test_long_silences_are_filled(monkeypatch: pytest.MonkeyPatch):
 async def test_a_stream_lets_go_when_sending_fails(version: str):
     closed: list[str] = []
     response = streaming.EventStream(
-        streaming._bytes(unhurried(closed, asyncio.Event())), lambda: closed.append("reader")
+        streaming._bytes(unhurried(closed, asyncio.Event()), streaming.FRAMES),
+        lambda: closed.append("reader"),
     )
 
     async def receive() -> JSON:
@@ -150,7 +151,7 @@ async def test_an_unexpected_failure_is_the_last_frame(caplog: pytest.LogCapture
         yield {"type": "token"}
         raise ZeroDivisionError("secret")
 
-    frames = [frame async for frame in streaming._to_end(broken())]
+    frames = [frame async for frame in streaming._to_end(broken(), streaming.FRAMES)]
     assert (frames[-1]["type"], frames[-1]["code"]) == ("error", "internal_error")
     assert "secret" not in str(frames)
     assert "secret" in caplog.text

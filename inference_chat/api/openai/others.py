@@ -1,0 +1,120 @@
+"""`GET /v1/models`, `POST /v1/embeddings` and `POST /v1/images/generations`."""
+
+import asyncio
+import base64
+import re
+import struct
+import time
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import Body
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ...errors import InvalidRequest
+from ...events import ImageReady, Vector
+from ...schema import JSON
+from ..dependencies import TheCaller, TheService
+from ..streaming import only_reader, wait
+from .wire import usage_of
+
+
+async def list_models(service: TheService) -> JSON:
+    """Every registered model."""
+    items, _ = await service.models.list(limit=1_000_000)
+    return {"object": "list", "data": [_model(item) for item in items]}
+
+
+async def retrieve_model(service: TheService, id: str) -> JSON:
+    """One model."""
+    return _model(await service.models.get(id))
+
+
+def _model(record: JSON) -> JSON:
+    created = int(datetime.fromisoformat(record["created_at"]).timestamp())
+    return {"id": record["id"], "object": "model", "created": created, "owned_by": "inference-chat"}
+
+
+class EmbeddingRequest(BaseModel):
+    """Texts to turn into vectors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    input: str | tuple[str, ...]
+    encoding_format: Literal["float", "base64"] = "float"
+    user: str | None = None
+
+
+async def create_embeddings(
+    request: Request, service: TheService, caller: TheCaller, body: Annotated[EmbeddingRequest, Body()]
+) -> Response:
+    """Turn texts into vectors, one for each."""
+    texts = (body.input,) if isinstance(body.input, str) else body.input
+    asked: JSON = {"task": "feature-extraction", "model": body.model}
+    jobs = await service.infer_all(caller, [asked | {"prompt": text} for text in texts])
+    reading = only_reader(*jobs)
+    results = await wait(request, reading, lambda: asyncio.gather(*(job.result() for job in jobs)))
+    data = []
+    for index, result in enumerate(results):
+        values = next(event.values for event in result.outcomes if isinstance(event, Vector))
+        vector = _base64(values) if body.encoding_format == "base64" else list(values)
+        data.append({"object": "embedding", "index": index, "embedding": vector})
+    tokens = usage_of(*(result.finished.usage for result in results))
+    usage = {key: tokens[key] for key in ("prompt_tokens", "total_tokens")}
+    model = jobs[0].request.model if jobs else body.model
+    return JSONResponse({"object": "list", "data": data, "model": model, "usage": usage})
+
+
+def _base64(values: tuple[float, ...]) -> str:
+    """Little-endian 32-bit floats, as the official clients read them."""
+    return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode()
+
+
+class ImageRequest(BaseModel):
+    """A picture to draw; parameters of the model may stand beside the fields of OpenAI."""
+
+    model_config = ConfigDict(extra="allow")
+
+    prompt: str
+    model: str | None = None
+    n: int = Field(1, ge=1)
+    size: str | None = Field(None, description="WIDTHxHEIGHT in pixels; unset or `auto`: the model's own.")
+    response_format: Literal["b64_json", "url"] = Field("b64_json", description="`url` is a data: URL.")
+    user: str | None = None
+    quality: str | None = Field(None, description="Taken and not used, as are the next ones.")
+    style: str | None = None
+    background: str | None = None
+    moderation: str | None = None
+
+
+async def create_image(
+    request: Request, service: TheService, caller: TheCaller, body: Annotated[ImageRequest, Body()]
+) -> Response:
+    """Draw pictures from words."""
+    parameters: JSON = {**(body.model_extra or {}), **_sides(body.size)}
+    if body.n > 1:
+        parameters["n"] = body.n
+    job = await service.infer(
+        caller, task="text-to-image", model=body.model, prompt=body.prompt, parameters=parameters
+    )
+    result = await wait(request, only_reader(job), job.result)
+    files = [event.image for event in result.outcomes if isinstance(event, ImageReady)]
+    data = [
+        {"url": file.url()}
+        if body.response_format == "url"
+        else {"b64_json": base64.b64encode(file.data).decode()}
+        for file in files
+    ]
+    return JSONResponse({"created": int(time.time()), "data": data})
+
+
+def _sides(size: str | None) -> JSON:
+    if size in (None, "auto"):
+        return {}
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(size))
+    if found is None:
+        raise InvalidRequest("size: write WIDTHxHEIGHT in pixels, as 512x512, or leave it out.")
+    return {"width": int(found[1]), "height": int(found[2])}

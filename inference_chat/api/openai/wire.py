@@ -1,0 +1,106 @@
+"""What all routes below `/v1` have in common: request fields, ids, the event stream, log-probabilities."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...errors import InferenceChatError, InvalidRequest
+from ...events import FinishReason, TokenLogprob, Usage
+from ...schema import JSON
+from ..errors import Problem, openai_problem, problem_of
+from ..streaming import Wire
+
+FINISHED: dict[FinishReason, str] = {"stop": "stop", "length": "length", "cancelled": "stop"}
+
+
+class StreamOptions(BaseModel):
+    """What a stream holds besides."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    include_usage: bool = Field(False, description="The last chunk says how many tokens there were.")
+
+
+class Asked(BaseModel):
+    """Fields that say how a text is written; those that OpenAI does not know go in `extra_body`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(description="`name` or `name@version`, as `GET /v1/models` lists them.")
+    temperature: float | None = None
+    top_p: float | None = None
+    n: int | None = None
+    seed: int | None = None
+    stop: str | tuple[str, ...] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    presence_penalty: Literal[0] | None = Field(None, description="Only 0; see `repetition_penalty`.")
+    frequency_penalty: Literal[0] | None = Field(None, description="Only 0; see `repetition_penalty`.")
+    user: str | None = Field(None, description="Taken and not used, as are the next ones.")
+    metadata: JSON | None = None
+    store: bool | None = None
+    service_tier: str | None = None
+
+    @property
+    def parameters(self) -> JSON:
+        """What was given, under the names of the runner's options."""
+        names = {"temperature", "top_p", "n", "seed", "stop", "top_k", "min_p", "repetition_penalty"}
+        return self.model_dump(include=names, exclude_none=True)
+
+
+def _encode(frame: JSON) -> bytes:
+    return b"data: " + json.dumps(frame, ensure_ascii=False).encode() + b"\n\n"
+
+
+def _failure(cause: InferenceChatError | Problem) -> JSON:
+    return openai_problem(problem_of(cause) if isinstance(cause, InferenceChatError) else cause)
+
+
+WIRE = Wire(encode=_encode, failure=_failure, end=b"data: [DONE]\n\n")
+"""Server-sent events without names; the last one says that there are no more."""
+
+
+def usage_of(*usages: Usage) -> JSON:
+    """Tokens read and written, all requests together."""
+    read = sum(usage.prompt_tokens for usage in usages)
+    written = sum(usage.completion_tokens for usage in usages)
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+def chat_logprobs(tokens: Sequence[TokenLogprob]) -> JSON | None:
+    """Log-probabilities in the shape of chat completions; None where there are none."""
+    if not tokens:
+        return None
+    shown = [_token(one) | {"top_logprobs": [_token(other) for other in one.top]} for one in tokens]
+    return {"content": shown, "refusal": None}
+
+
+def _token(one: TokenLogprob) -> JSON:
+    return {"token": one.text, "logprob": one.logprob, "bytes": list(one.text.encode())}
+
+
+def text_logprobs(tokens: Sequence[TokenLogprob], start: int = 0) -> JSON | None:
+    """Log-probabilities in the shape of text completions; `start` is where the text begins, in characters."""
+    if not tokens:
+        return None
+    offsets = [start]
+    for one in tokens:
+        offsets.append(offsets[-1] + len(one.text))
+    return {
+        "tokens": [one.text for one in tokens],
+        "token_logprobs": [one.logprob for one in tokens],
+        "top_logprobs": [{other.text: other.logprob for other in one.top} for one in tokens],
+        "text_offset": offsets[:-1],
+    }
+
+
+def unsupported(**given: Any) -> None:
+    """Refuse fields that are known and cannot be honoured; raises `InvalidRequest`."""
+    for name, value in given.items():
+        if value:
+            raise InvalidRequest(f"{name}: not supported by this server; leave it out.")
