@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from torch import nn
 from torch.nn import functional
 from transformers import (
     GenerationConfig,
@@ -33,6 +34,7 @@ SPECIAL = (END, START, "<|en|>", "<|transcribe|>", "<|nospeech|>", PLAIN)
 HOP, MELS = 320, 64
 POSITIONS = SECONDS * 16_000 // HOP // 2
 LONGEST = 48
+_ALIGNING, _MASKED_FROM = 0.5, 0.25
 
 
 def tokenizer(texts: Iterable[str], size: int) -> WhisperTokenizer:
@@ -130,18 +132,42 @@ def encode(model: Any, features: torch.Tensor) -> torch.Tensor:
     return states
 
 
-def loss(model: Any, batch: Batch, progress: float) -> torch.Tensor:
-    """Cross-entropy of each next token, the two that are given aside."""
-    features = masked(batch["features"])
+class Taught(nn.Module):
+    """The model with a second, simpler mouth on its encoder, which is left behind after training.
+
+    It is taught by CTC (Graves et al. 2006), which aligns sound and tokens by itself; attention alone takes
+    many times as long to find where to look.
+    """
+
+    def __init__(self, whisper: WhisperForConditionalGeneration) -> None:
+        super().__init__()
+        self.whisper = whisper
+        self.lm_head = nn.Linear(whisper.config.d_model, whisper.config.vocab_size)
+
+
+def loss(taught: Taught, batch: Batch, progress: float) -> torch.Tensor:
+    """Cross-entropy of each next token, the two that are given aside, and CTC on the encoder."""
+    model: Any = taught.whisper
+    features = masked(batch["features"]) if progress > _MASKED_FROM else batch["features"]
     states = encode(model, features)
     hidden = model.model.decoder(
         input_ids=batch["ids"][:, :-1], encoder_hidden_states=states, use_cache=False
     ).last_hidden_state
     wanted = batch["labels"][:, 1:].clone()
     wanted[:, 0] = IGNORED
-    taught = wanted != IGNORED
-    logits = model.proj_out(hidden[taught])
-    return functional.cross_entropy(logits.float(), wanted[taught], label_smoothing=0.05)
+    given = wanted != IGNORED
+    written = functional.cross_entropy(
+        model.proj_out(hidden[given]).float(), wanted[given], label_smoothing=0.05
+    )
+    return written + _ALIGNING * aligning(taught, states, batch["labels"], model.config.eos_token_id)
+
+
+def aligning(taught: Taught, states: torch.Tensor, labels: torch.Tensor, blank: int) -> torch.Tensor:
+    """The CTC loss of the texts without special tokens, given states [batch, positions, width]."""
+    inside = (labels != IGNORED) & (labels < blank)
+    chances = taught.lm_head(states).float().log_softmax(-1).transpose(0, 1)
+    positions = torch.full((len(labels),), len(chances))
+    return functional.ctc_loss(chances, labels[inside], positions, inside.sum(1), blank, zero_infinity=True)
 
 
 def train(plan: Plan, speech: Path, sentences: int = 18_000, tested: int = 300, width: int = 128) -> Fitting:
@@ -149,7 +175,7 @@ def train(plan: Plan, speech: Path, sentences: int = 18_000, tested: int = 300, 
     torch.manual_seed(plan.seed)
     known, heard = processor(plan.work / "processor"), fill(speech / "train", sentences, for_training)
     model = WhisperForConditionalGeneration(config(known.tokenizer, width))
-    fitting = Fitting(plan, model, loss, lambda at: batches(known, heard, plan.seed, at))
+    fitting = Fitting(plan, Taught(model), loss, lambda at: batches(known, heard, plan.seed, at))
     fitting.run()
     export(plan.out, model, known)
     tests = {name: fill(speech / name, tested, draw) for name, draw in TESTS.items()}

@@ -20,6 +20,7 @@ from examples.train_starters.listener_data.voices import RATE
 IGNORED = -100
 SECONDS = 6
 _SILENT_SHARE = 0.06
+_EASY, _HARD = 6, 30
 
 
 @dataclass(frozen=True)
@@ -33,28 +34,34 @@ class Heard:
 def batches(
     processor: Any, speech: Speech, seed: int, at: int, full: float = 0.2, rows: int = 40, number: int = 16
 ) -> Iterator[Batch]:
-    """The batches of the buffer with number `at`: like lengths together; a share `full` has the whole
-    window."""
+    """The batches of buffer `at`: like lengths together, a share `full` of them in the whole window.
+
+    The first buffers are quiet and noise grows from there: in noise from the start little is learnt.
+    """
+    trouble = min(1.0, max(0.0, (at - _EASY) / (_HARD - _EASY)))
     rng = random.Random(f"{seed}/{at}")
     drawn = [rng.randrange(len(speech)) for _ in range(rows * number)]
     drawn.sort(key=lambda one: speech.spoken[one].length)
     groups = [drawn[start : start + rows] for start in range(0, len(drawn), rows)]
     rng.shuffle(groups)
     for group in groups:
-        yield encoded(processor, mixed(speech, group, rng, rng.random() < full))
+        yield encoded(processor, mixed(speech, group, rng, rng.random() < full * trouble, trouble))
 
 
-def mixed(speech: Speech, group: list[int], rng: random.Random, full: bool) -> Heard:
+def mixed(speech: Speech, group: list[int], rng: random.Random, full: bool, trouble: float = 1.0) -> Heard:
     """Sentences at other speeds, in rooms, with noise; in a few rows there is noise alone."""
     generator = torch.Generator().manual_seed(rng.randrange(1 << 40))
-    sounds = [_faster(torch.from_numpy(speech.samples(one)), rng.uniform(0.88, 1.14)) for one in group]
-    wave = _placed(sounds, rng, full)
+    sounds = [
+        _faster(torch.from_numpy(speech.samples(one)), rng.uniform(1 - 0.12 * trouble, 1 + 0.14 * trouble))
+        for one in group
+    ]
+    wave = _placed(sounds, rng, full, trouble)
     silent = torch.rand(len(group), generator=generator) < _SILENT_SHARE
-    echo = torch.rand(len(group), generator=generator) < 0.4
+    echo = torch.rand(len(group), generator=generator) < 0.4 * trouble
     if echo.any():
         seconds = 0.1 + 0.5 * torch.rand(int(echo.sum()), generator=generator)
         wave[echo] = in_room(wave[echo], seconds, generator)
-    decibels = 4 + 36 * torch.rand(len(group), generator=generator)
+    decibels = 40 - 36 * trouble * torch.rand(len(group), generator=generator)
     noise = _noise(wave, generator)
     nobody = noise * 0.05 * (torch.rand(len(group), 1, generator=generator) < 0.7)
     wave = torch.where(silent[:, None], nobody, add_noise(wave, decibels, noise))
@@ -68,8 +75,7 @@ def mixed(speech: Speech, group: list[int], rng: random.Random, full: bool) -> H
 
 @cache
 def _bank() -> torch.Tensor:
-    """Noises [96, samples] of root mean square 1, each longer than a window; making them anew is half the
-    work."""
+    """Noises [96, samples] of root mean square 1; to make them anew each time is half the work."""
     generator = torch.Generator().manual_seed(0)
     length = 1 << (SECONDS * RATE).bit_length()
     return torch.cat([colored_noise(76, length, generator), hum(20, length, generator)])
@@ -87,14 +93,14 @@ def _faster(wave: torch.Tensor, factor: float) -> torch.Tensor:
     return functional.interpolate(wave[None, None], length, mode="linear", align_corners=False)[0, 0]
 
 
-def _placed(sounds: list[torch.Tensor], rng: random.Random, full: bool) -> torch.Tensor:
+def _placed(sounds: list[torch.Tensor], rng: random.Random, full: bool, trouble: float) -> torch.Tensor:
     longest = max(len(sound) for sound in sounds)
     step = RATE * 8 // 25
-    room = longest + (rng.randint(0, RATE // 2) if not full else SECONDS * RATE)
+    room = longest + (rng.randint(0, round(trouble * RATE / 2)) if not full else SECONDS * RATE)
     width = min(SECONDS * RATE, -(-room // step) * step)
     wave = torch.zeros(len(sounds), width)
     for row, sound in zip(wave, sounds, strict=True):
-        start = rng.randint(0, max(0, width - len(sound)))
+        start = round(trouble * rng.randint(0, max(0, width - len(sound))))
         row[start : start + len(sound)] = sound[: width - start]
     return wave
 

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_SEEN = 8
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789'\"?!.,:;-()/+*=%&#@"
 
 
@@ -23,10 +24,12 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, window: int) -> PreTr
         special_tokens=list(SPECIAL),
         initial_alphabet=list(_ALPHABET),
         limit_alphabet=len(_ALPHABET),
-        min_frequency=8,
+        min_frequency=_SEEN,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    # Every letter and digit must be a piece inside words too, or a strange word would be unknown as a whole.
+    inside = [f"{one}{other}" for one in "a0" for other in _ALPHABET if other.isalnum()] * _SEEN
+    tokenizer.train_from_iterator([*texts, *inside], trainer)
     ids = {token: tokenizer.token_to_id(token) for token in SPECIAL}
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",

@@ -46,9 +46,10 @@ class Speech:
 
 
 Draw = Callable[[random.Random], tuple[str, Voice]]
+Say = Callable[[str, Voice], NDArray[np.int16]]
 
 
-def fill(folder: Path, number: int, draw: Draw) -> Speech:
+def fill(folder: Path, number: int, draw: Draw, say: Say = render) -> Speech:
     """Renders what is missing up to `number` sentences; the sentence with number n depends on n alone."""
     folder.mkdir(parents=True, exist_ok=True)
     index, samples = folder / "index.jsonl", folder / "samples.i16"
@@ -59,7 +60,7 @@ def fill(folder: Path, number: int, draw: Draw) -> Speech:
     with index.open("a", encoding="utf-8") as lines, samples.open("r+b") as sounds:
         sounds.seek(2 * end)
         for at in range(len(have), number):
-            text, spoken_by, sound = _short_enough(random.Random(f"{folder.name}/{at}"), draw)
+            text, spoken_by, sound = _short_enough(random.Random(f"{folder.name}/{at}"), draw, say)
             sounds.write(sound.tobytes())
             sounds.flush()
             one = Spoken(text, spoken_by.name, end, len(sound))
@@ -69,10 +70,10 @@ def fill(folder: Path, number: int, draw: Draw) -> Speech:
     return Speech(folder)
 
 
-def _short_enough(rng: random.Random, draw: Draw) -> tuple[str, Voice, NDArray[np.int16]]:
+def _short_enough(rng: random.Random, draw: Draw, say: Say) -> tuple[str, Voice, NDArray[np.int16]]:
     while True:
         text, spoken_by = draw(rng)
-        sound = render(text, spoken_by)
+        sound = say(text, spoken_by)
         if 0 < len(sound) <= LONGEST * RATE:
             return text, spoken_by, sound
 
