@@ -15,6 +15,7 @@ from .render import seconds
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom.js", "regions.js", "result.js")
+THRESHOLD = 0.5  # where the view's slider stands at first
 START = "drawResult();\nwatch('value', drawResult);"
 
 
@@ -27,6 +28,7 @@ def view(empty: str) -> gr.HTML:
         apply_default_css=False,
         elem_classes="ic-result-block",
         empty=empty,
+        threshold=THRESHOLD,
     )
 
 
@@ -55,10 +57,11 @@ def sketched(job: Job) -> JSON | None:
 
 
 def summary(output: Output) -> str:
-    """What was found, in a sentence."""
+    """What was found, in a sentence; of objects, those that the view shows at first."""
     match output:
         case [{"box": _}, *_] | [{"mask": _}, *_]:
-            return _counted([item["label"] for item in output])
+            sure = [item["label"] for item in output if item.get("score", 1.0) >= THRESHOLD]
+            return _counted(sure) if sure else "Nothing surer than the threshold; lower it to see more."
         case [{"label": str(label), "score": float(score)}, *_]:
             return f"{label}, {score:.0%}"
         case []:

@@ -15,7 +15,13 @@ function regions(source, items) {
 
   function draw() {
     const least = scored ? Number(slider.value) : 0;
-    const kept = items.filter((item) => on.has(item.label) && (item.score ?? 1) >= least);
+    const sure = items.filter((item) => (item.score ?? 1) >= least);
+    const kept = sure.filter((item) => on.has(item.label));
+    for (const chip of chips.children) {
+      const number = sure.filter((item) => item.label === chip.dataset.name).length;
+      chip.hidden = !number;
+      chip.lastChild.textContent = number > 1 ? `${chip.dataset.name} ${number}` : chip.dataset.name;
+    }
     for (const node of $$(".ic-box, .ic-mask", canvas)) node.remove();
     canvas.append(...kept.map((item) => (item.mask ? mask(item, colour[item.label]) : null)).filter(Boolean), ...kept.filter((item) => item.box).map((item) => box(item, colour[item.label])));
     count.textContent = `${kept.length} of ${items.length} shown${scored ? ` · threshold ${least.toFixed(2)}` : ""}`;
@@ -33,12 +39,11 @@ function regions(source, items) {
     }
   }
   for (const name of names) {
-    const number = items.filter((item) => item.label === name).length;
-    const chip = el("button", { type: "button", "aria-pressed": "true", style: `--tone:${colour[name]}`, on: { click: () => {
+    const chip = el("button", { type: "button", "aria-pressed": "true", "data-name": name, style: `--tone:${colour[name]}`, on: { click: () => {
       if (on.has(name)) on.delete(name); else on.add(name);
       chip.setAttribute("aria-pressed", String(on.has(name)));
       draw();
-    } } }, el("i"), `${name} ${number > 1 ? number : ""}`);
+    } } }, el("i"), el("span"));
     chips.append(chip);
   }
   draw();
