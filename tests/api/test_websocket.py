@@ -31,7 +31,8 @@ def settled(http: httpx.Client, session: str) -> Any:
 
 def test_a_turn_in_frames(server: Server, http: httpx.Client, session: str):
     with server.socket(session) as socket:
-        assert socket.next() == {"type": "ready", "session_id": session, "model": "tiny-llama@1.0.0"}
+        ready = {"type": "ready", "session_id": session, "model": "tiny-llama@1.0.0", "writing": None}
+        assert socket.next() == ready
         socket.send("message", content="Hello")
         frames = socket.turn()
     tokens = [frame for frame in frames if frame["type"] == "token"]

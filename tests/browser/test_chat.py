@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from .conftest import Chat
 
@@ -63,6 +63,45 @@ def test_the_answer_goes_on_when_the_tab_is_closed(chat: Chat):
     chat.page.goto(address)
     chat.answered()
     expect(chat.page.locator(".ic-figures").last).to_contain_text("900 tokens")
+
+
+def test_an_answer_survives_a_lost_connection(chat: Chat):
+    lost: list[WebSocketRoute] = []
+
+    def once(route: WebSocketRoute) -> None:
+        route.connect_to_server()
+        lost.append(route)
+
+    chat.page.route_web_socket("**/ws?view=page", once)
+    chat.use("slow")
+    chat.say("Tell me everything")
+    grows(chat)
+    lost[0].close()
+    chat.answered()
+    assert len(lost) == 2
+    expect(chat.page.locator(".ic-figures").last).to_contain_text("900 tokens")
+
+
+def test_an_answer_is_seen_where_sockets_do_not_get_through(chat: Chat):
+    refused = "class { constructor() { setTimeout(() => this.onclose(), 5); } close() {} }"
+    chat.page.add_init_script(f"window.WebSocket = {refused}")
+    chat.open()
+    chat.use("slow")
+    chat.say("Tell me everything")
+    first = grows(chat)
+    assert grows(chat, first) > first
+    chat.answered()
+
+
+def test_two_pages_see_one_answer(chat: Chat):
+    chat.use("slow")
+    chat.say("For both of us")
+    grows(chat)
+    other = Chat(chat.page.context.new_page(), chat.url).open(f"/{chat.page.url.rpartition('/')[2]}")
+    assert 0 < grows(other) < length(chat) + 2000
+    other.answered()
+    chat.answered()
+    assert other.reply.inner_text() == chat.reply.inner_text()
 
 
 def test_edited_messages_are_branches(chat: Chat):

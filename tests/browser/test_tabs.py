@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from inference_chat import ui
 from inference_chat.service import Service
-from inference_chat.ui import parts
+from inference_chat.ui import chat, parts
 from tests.server import Server, one_model, serving, settings
 
 
@@ -36,7 +36,7 @@ def another(service: Service) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("tabs")
     service = Service(settings(folder, one_model(folder / "models", tiny_llama)))
-    tabs = ui.TABS | {"Another": another} | {f"More {number}": another for number in range(9)}
+    tabs = {"Chat": chat.build, "Another": another} | {f"More {number}": another for number in range(9)}
     with serving(service, ui.build(service, tabs), **ui.MOUNT) as running:
         running.call(service.models.load("tiny-llama"))
         yield running
@@ -67,6 +67,8 @@ def colour(page: Page, selector: str) -> str:
 @pytest.mark.parametrize("size", [{"width": 1100, "height": 700}, {"width": 375, "height": 667}])
 def test_the_chat_fills_the_window_and_others_scroll(page: Page, size: Any):
     page.set_viewport_size(size)
+    page.reload()
+    page.locator(".ic[data-ready]").wait_for()
     assert not scrolls(page)
     expect(page.get_by_role("textbox", name="Message")).to_be_in_viewport(ratio=1)
     page.get_by_role("tab", name="Another").click()

@@ -50,7 +50,7 @@ def test_a_conversation_goes_on(client: Client):
 
 
 def test_the_last_of_a_stream_is_the_whole_reply(client: Client, server: Server):
-    job = client.submit("Hello", parameters={"max_tokens": 60}, api_name="/chat")
+    job = client.submit("Hello", parameters={"max_tokens": 60, "temperature": 0}, api_name="/chat")
     *_, (text, session) = job
     with server.http() as http:
         stored = http.get(f"/chat/{session}/history").json()

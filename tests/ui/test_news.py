@@ -1,0 +1,76 @@
+"""A reply as the page is told of it over the conversation's socket."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+from inference_chat.jobs import Job
+from inference_chat.messages import ChatMessage
+from inference_chat.schema import Options, Request, now
+from inference_chat.turns import Turn
+from inference_chat.ui import news
+from inference_chat.ui.news import ended
+from tests.server import Server
+
+REQUEST = Request(model="m@1", prompt="x", options=Options())
+REPLY = ChatMessage(id="m", session_id="s", role="assistant", content="", created_at=now())
+
+
+@pytest.fixture
+def session(server: Server) -> str:
+    with server.http() as http:
+        return str(http.post("/chat/start", json={"settings": {"temperature": 0}}).json()["session_id"])
+
+
+def told(server: Server, session: str, *send: dict[str, Any]) -> list[Any]:
+    """What a page hears until a reply has ended."""
+    with connect(f"{server.ws}/chat/{session}/ws?view=page") as socket:
+        frames = [json.loads(socket.recv(30))]
+        for item in send:
+            socket.send(json.dumps(item))
+        while not frames[-1].get("done"):
+            frames.append(json.loads(socket.recv(30)))
+    return frames
+
+
+def test_a_page_hears_a_reply_grow_and_gets_the_conversation_at_its_end(server: Server, session: str):
+    say = {"type": "message", "content": "Hello", "settings": {"max_tokens": 120}}
+    ready, *heard = told(server, session, say)
+    assert ready["writing"] is None
+    assert {frame["reply"] for frame in heard} == {heard[-1]["messages"][-1]["id"]}
+    assert heard[-1]["messages"][-1]["status"] == "complete"
+    assert heard[-1]["writing"] is None
+
+
+def test_blocks_that_a_page_has_are_not_sent_again(server: Server, session: str):
+    _, *heard = told(server, session, {"type": "message", "content": "Hi", "settings": {"max_tokens": 250}})
+    have = 0
+    for frame in heard[:-1]:
+        assert frame["from"] == have
+        have = frame["finished"]
+
+
+def test_a_page_that_comes_in_mid_answer_hears_all_of_it(server: Server, session: str):
+    with server.http() as http:
+        say = {"content": "Hi", "settings": {"max_tokens": 200}, "stream": True}
+        with http.stream("POST", f"/chat/{session}/message", json=say) as stream:
+            lines = stream.iter_lines()
+            next(line for line in lines if '"token"' in line)
+            ready, first, *_, last = told(server, session)
+    assert (ready["writing"], first["from"]) == (first["reply"], 0)
+    assert last["messages"][-1]["finish_reason"] == "length"
+
+
+async def test_a_pause_ends_with_the_reply(server: Server):
+    turn = Turn("s", None, REPLY, Job(REQUEST, server.service.jobs))
+    turn.task = asyncio.create_task(asyncio.sleep(0, REPLY))
+    async with asyncio.timeout(5):
+        await ended(turn, 60)
+
+
+async def test_events_are_not_waited_for_for_ever(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(news, "HEARTBEAT", 0.01)
+    await news.new_events(Turn("s", None, REPLY, Job(REQUEST, server.service.jobs)), 0)
