@@ -25,7 +25,7 @@ _MEAN, _DEVIATION = -7.2, 2.7
 
 def extractor() -> Any:
     """What turns a sound into AST's features: 64 mel bands, three seconds."""
-    return ASTFeatureExtractor(
+    return ASTFeatureExtractor(  # type: ignore[no-untyped-call]
         sampling_rate=RATE, num_mel_bins=MELS, max_length=FRAMES, mean=_MEAN, std=_DEVIATION
     )
 
@@ -97,7 +97,7 @@ def train(plan: Plan, hidden: int = 128, layers: int = 4, tested: int = 50) -> F
     model = ASTForAudioClassification(config(hidden, layers))
     fitting = Fitting(plan, model, loss, lambda at: batches(plan.seed, at))
     fitting.run()
-    model.to(torch.float16).save_pretrained(plan.out)
+    model.half().save_pretrained(plan.out)  # type: ignore[no-untyped-call]
     extractor().save_pretrained(plan.out)
     finish(plan.out, fitting.facts(), tested)
     return fitting

@@ -67,7 +67,8 @@ class Ears:
 
     def __init__(self, folder: Path) -> None:
         self.model: Any = AutoModelForAudioClassification.from_pretrained(folder, dtype=torch.float32).eval()
-        self.extractor: Any = AutoFeatureExtractor.from_pretrained(folder)
+        extractors: Any = AutoFeatureExtractor
+        self.extractor = extractors.from_pretrained(folder)
 
     def __call__(self, waves: Sequence[Wave], best: int = 1) -> list[list[str]]:
         """The best names for each sound at 16 kHz."""

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from examples.train_starters.questions import Split
 
 RATE = 16_000
 LONGEST = 3.0
-Wave = NDArray[np.float32]
+Wave = NDArray[np.floating[Any]]
 _HELD_OUT_SEMITONES = (2, 7)
 _CHORDS = ((0, 4, 7), (0, 3, 7), (0, 4, 7, 11), (0, 3, 7, 10))
 
@@ -74,15 +75,15 @@ def _loud(wave: NDArray[np.floating]) -> Wave:
 
 
 def _decay(part: Wave) -> Wave:
-    return np.exp(-6 * part)
+    return np.asarray(np.exp(-6 * part))
 
 
 def _hill(part: Wave) -> Wave:
-    return np.sin(np.pi * part)
+    return np.asarray(np.sin(np.pi * part))
 
 
 def _block(part: Wave) -> Wave:
-    return np.minimum(1, np.minimum(part, 1 - part) * 30)
+    return np.asarray(np.minimum(1, np.minimum(part, 1 - part) * 30))
 
 
 def _steady(source: Source, pitch: float) -> Wave:
@@ -200,9 +201,8 @@ def wind(source: Source) -> Wave:
 def engine(source: Source) -> Wave:
     """A low rattle with many overtones."""
     pitch = source.pitch(35, 90) * (1 + 0.05 * np.sin(2 * np.pi * source.uniform(0.2, 1) * source.time))
-    return source.voice(pitch.astype(np.float32), 24, 0.8) * (
-        1 + 0.3 * source.hiss(1, 20, 400)
-    ) + 0.3 * source.hiss(1)
+    rattle = 1 + 0.3 * source.hiss(1, 20, 400)
+    return np.asarray(source.voice(pitch.astype(np.float32), 24, 0.8) * rattle + 0.3 * source.hiss(1))
 
 
 def bird(source: Source) -> Wave:

@@ -71,11 +71,11 @@ def loss(model: Any, batch: Batch, progress: float) -> torch.Tensor:
 def train(plan: Plan, reader: Path, tested: int = 3000) -> Fitting:
     """Trains on from the reader's trunk, exports, measures and writes the card."""
     torch.manual_seed(plan.seed)
-    known = AutoTokenizer.from_pretrained(reader)
+    known: Any = AutoTokenizer.from_pretrained(reader)
     model = BertModel.from_pretrained(reader, dtype=torch.float32, add_pooling_layer=False)
     fitting = Fitting(plan, model, loss, lambda at: batches(known, plan.seed, at))
     fitting.run()
-    model.to(torch.float16).save_pretrained(plan.out)
+    model.half().save_pretrained(plan.out)  # type: ignore[no-untyped-call]
     known.save_pretrained(plan.out)
     _pooling(plan.out, model.config.hidden_size)
     finish(plan.out, fitting.facts(), tested)

@@ -101,9 +101,10 @@ class Embedder:
 
 def ranks(values: torch.Tensor) -> torch.Tensor:
     """The ranks of the values, ties sharing their mean rank."""
-    _, place, counts = values.unique(return_inverse=True, return_counts=True)
+    _, place, counts = torch.unique(values, return_inverse=True, return_counts=True)
     ends = counts.cumsum(0).double()
-    return (ends - (counts.double() - 1) / 2)[place]
+    shared: torch.Tensor = ends - (counts.double() - 1) / 2
+    return shared[place]
 
 
 def spearman(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -146,10 +147,9 @@ def found(embedder: Embedder, rivals: int = RIVALS) -> float:
     rng = random.Random("found")
     asked = [reworded(rng) for _ in range(rivals)]
     left, right = (embedder([pair[side].text for pair in asked]) for side in (0, 1))
-    nearest = (left @ right.T).argmax(1).tolist()
-    return sum(asked[at][0].meaning == asked[place][1].meaning for at, place in enumerate(nearest)) / len(
-        asked
-    )
+    nearest: list[int] = (left @ right.T).argmax(1).tolist()
+    right_ones = [asked[at][0].meaning == asked[place][1].meaning for at, place in enumerate(nearest)]
+    return sum(right_ones) / len(right_ones)
 
 
 def finish(folder: Path, training: dict[str, object], tested: int = 3000) -> None:

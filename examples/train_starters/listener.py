@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -65,11 +65,11 @@ def processor(folder: Path, texts: int = 20_000, size: int = 800) -> Any:
     if not (folder / "tokenizer.json").exists():
         rng = random.Random(0)
         known = tokenizer((*(sentence(rng) for _ in range(texts)), *vocabulary()), size)
-        extractor = WhisperFeatureExtractor(
+        extractor = WhisperFeatureExtractor(  # type: ignore[no-untyped-call]
             feature_size=MELS, sampling_rate=16_000, hop_length=HOP, chunk_length=SECONDS, n_fft=512
         )
         part = folder.with_suffix(".part")
-        WhisperProcessor(extractor, known).save_pretrained(part)
+        WhisperProcessor(extractor, known).save_pretrained(part)  # type: ignore[no-untyped-call]
         os.replace(part, folder)
     return WhisperProcessor.from_pretrained(folder)
 
@@ -101,7 +101,7 @@ def config(known: Any, width: int = 128, encoder: int = 4, decoder: int = 2) -> 
 
 def generation(known: Any, shape: WhisperConfig) -> GenerationConfig:
     """How the model writes: from the start token, without timestamps, in its one language."""
-    settings = GenerationConfig(  # type: ignore[no-untyped-call]
+    settings: Any = GenerationConfig(  # type: ignore[no-untyped-call]
         bos_token_id=shape.bos_token_id,
         eos_token_id=shape.eos_token_id,
         pad_token_id=shape.pad_token_id,
@@ -111,7 +111,7 @@ def generation(known: Any, shape: WhisperConfig) -> GenerationConfig:
     settings.is_multilingual = False
     settings.return_timestamps = False
     settings.no_timestamps_token_id = known.convert_tokens_to_ids(PLAIN)
-    return settings
+    return cast(GenerationConfig, settings)
 
 
 def encode(model: Any, features: torch.Tensor) -> torch.Tensor:
@@ -186,7 +186,7 @@ def train(plan: Plan, speech: Path, sentences: int = 18_000, tested: int = 300, 
 def export(out: Path, model: Any, known: Any) -> None:
     """The model's folder."""
     model.generation_config = generation(known.tokenizer, model.config)
-    model.to(torch.float16).save_pretrained(out)
+    model.half().save_pretrained(out)
     known.save_pretrained(out)
 
 

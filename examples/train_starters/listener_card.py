@@ -85,7 +85,8 @@ class Listener:
 
     def __init__(self, folder: Path) -> None:
         self.model: Any = AutoModelForSpeechSeq2Seq.from_pretrained(folder, dtype=torch.float32).eval()
-        self.processor: Any = AutoProcessor.from_pretrained(folder)
+        processors: Any = AutoProcessor
+        self.processor = processors.from_pretrained(folder)
 
     def __call__(self, waves: Sequence[NDArray[np.float32]]) -> list[str]:
         """What is said in each sound of at most six seconds at 16 kHz."""

@@ -108,7 +108,7 @@ def train(plan: Plan, hidden: int = 192, layers: int = 3, texts: int = 40_000) -
     model = BertForSequenceClassification(config(len(known), hidden, layers))
     fitting = Fitting(plan, model, loss, lambda at: batches(known, plan.seed, at))
     fitting.run()
-    model.to(torch.float16).save_pretrained(plan.out)
+    model.half().save_pretrained(plan.out)  # type: ignore[no-untyped-call]
     known.save_pretrained(plan.out)
     finish(plan.out, fitting.facts())
     return fitting

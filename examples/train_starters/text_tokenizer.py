@@ -15,7 +15,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789'\"?!.,:;-()/+*=%&#@"
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int, window: int) -> PreTrainedTokenizerFast:
     """A tokenizer learnt from the texts, which frames each as BERT does: [CLS] text [SEP]."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()

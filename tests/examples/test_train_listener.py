@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import WhisperForConditionalGeneration
 
 from examples.train_starters import listener
 from examples.train_starters.fitting import Fitting
@@ -81,7 +82,7 @@ def test_some_rows_are_silent_and_have_no_text(spoken):
 
 def test_a_window_cut_short_gives_the_states_of_the_whole_model(tmp_path):
     known = listener.processor(tmp_path / "p", 300, 330)
-    model: Any = listener.WhisperForConditionalGeneration(listener.config(known.tokenizer, 32, 1, 1)).eval()
+    model: Any = WhisperForConditionalGeneration(listener.config(known.tokenizer, 32, 1, 1)).eval()
     features = torch.randn(1, listener.MELS, 2 * listener.POSITIONS)
     with torch.inference_mode():
         assert torch.equal(listener.encode(model, features), model.model.encoder(features).last_hidden_state)
@@ -90,7 +91,7 @@ def test_a_window_cut_short_gives_the_states_of_the_whole_model(tmp_path):
 def test_a_few_steps_write_a_folder_that_loads_and_writes_down(spoken, tmp_path):
     plan = listener.plan(tmp_path / "out", tmp_path / "work", steps=2, device="cpu", autocast=False)
     known = listener.processor(plan.work / "p", 300, 330)
-    model: Any = listener.WhisperForConditionalGeneration(listener.config(known.tokenizer, 32, 1, 1))
+    model: Any = WhisperForConditionalGeneration(listener.config(known.tokenizer, 32, 1, 1))
     fitting = Fitting(
         plan,
         listener.Taught(model),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from examples.train_starters import reader
-from examples.train_starters.fitting import Fitting
+from examples.train_starters.fitting import Fitting, Plan
 from examples.train_starters.reader_card import Reader
 from examples.train_starters.reader_data.requests import _by_task, families, free, nouns, sample, tasks
 from examples.train_starters.text_tokenizer import SPECIAL, train_tokenizer
@@ -53,7 +53,7 @@ def test_only_ordinary_words_are_hidden():
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fitting, reader.Plan]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fitting, Plan]:
     folder = tmp_path_factory.mktemp("reader")
     plan = reader.plan(folder / "out", folder / "work", steps=2, device="cpu", autocast=False)
     return reader.train(plan, 32, 1, texts=300), plan

@@ -17,7 +17,7 @@ def colored_noise(rows: int, samples: int, generator: torch.Generator) -> torch.
     white = torch.fft.rfft(torch.randn(rows, size, generator=generator))
     frequency = torch.arange(1, white.shape[1] + 1) / white.shape[1]
     exponent = torch.rand(rows, 1, generator=generator)
-    noise = torch.fft.irfft(white * frequency**-exponent, size)[:, :samples]
+    noise: torch.Tensor = torch.fft.irfft(white * frequency**-exponent, size)[:, :samples]
     return noise / noise.square().mean(1, keepdim=True).sqrt()
 
 
@@ -49,5 +49,5 @@ def in_room(wave: torch.Tensor, seconds: torch.Tensor, generator: torch.Generato
     tilt = (torch.rand(len(wave), 1, generator=generator) - 0.5) * 1.2
     bend = torch.linspace(0.02, 1, size // 2 + 1) ** tilt
     spectrum = torch.fft.rfft(wave, size) * torch.fft.rfft(tail, size) * bend
-    heard = torch.fft.irfft(spectrum, size)[:, : wave.shape[1]]
+    heard: torch.Tensor = torch.fft.irfft(spectrum, size)[:, : wave.shape[1]]
     return heard * (wave.abs().amax(1) / heard.abs().amax(1).clamp(min=1e-6))[:, None]

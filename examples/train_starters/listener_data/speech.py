@@ -42,7 +42,7 @@ class Speech:
     def samples(self, at: int) -> NDArray[np.float32]:
         """The samples of one sentence, within -1 and 1."""
         one = self.spoken[at]
-        return self._samples[one.start : one.start + one.length].astype(np.float32) / 32768
+        return (self._samples[one.start : one.start + one.length] / np.float32(32768)).astype(np.float32)
 
 
 Draw = Callable[[random.Random], tuple[str, Voice]]
