@@ -5,9 +5,11 @@ from typing import NamedTuple
 from ..errors import UnsupportedTask
 from ..schema import Options
 from ..tasks import TASKS, Task
+from .audio import SoundAndTextRunner, SoundClassifierRunner, SoundEncoderRunner, SoundOptions
 from .base import Runner
 from .checkpoint import Checkpoint
 from .classification import ClassificationOptions, ClassifierRunner
+from .ctc import CTCRunner
 from .depth import DepthOptions, DepthRunner
 from .detection import DetectionOptions, ZeroShotDetectionOptions
 from .diffusion import ClipOptions, DiffusionRunner, EditOptions, PictureOptions, tasks_of
@@ -18,9 +20,11 @@ from .multimodal import AboutOptions, MultimodalRunner
 from .prompts import MaskOptions
 from .question import QuestionRunner
 from .segmentation import SegmentationOptions, SegmenterRunner
+from .sentences import TextClassifierRunner, TextEncoderRunner
 from .speech import SpeechOptions
 from .text import TextOptions, TextRunner
 from .tracking import TrackingOptions, TrackingRunner, ZeroShotTrackingRunner
+from .voice import SpectrogramRunner, VoiceOptions, VoiceRunner
 from .whisper import WhisperRunner
 
 OPTIONS: dict[Task, type[Options]] = {
@@ -44,6 +48,12 @@ OPTIONS: dict[Task, type[Options]] = {
     Task.VISUAL_QUESTION_ANSWERING: AboutOptions,
     Task.ANY_TO_ANY: AboutOptions,
     Task.AUTOMATIC_SPEECH_RECOGNITION: SpeechOptions,
+    Task.AUDIO_CLASSIFICATION: ClassificationOptions,
+    Task.ZERO_SHOT_AUDIO_CLASSIFICATION: SoundOptions,
+    Task.AUDIO_FEATURE_EXTRACTION: EmbeddingOptions,
+    Task.TEXT_TO_SPEECH: VoiceOptions,
+    Task.TEXT_CLASSIFICATION: ClassificationOptions,
+    Task.FEATURE_EXTRACTION: EmbeddingOptions,
 }
 """The parameters of each task that can be done here: the same for every model that does it."""
 
@@ -113,14 +123,38 @@ WRITES_SPEECH = (
     "SpeechEncoderDecoderModel",
 )
 
-FAMILIES: tuple[Family, ...] = (
+TELLS_SOUNDS = (Task.AUDIO_CLASSIFICATION, Task.AUDIO_FEATURE_EXTRACTION)
+COMPARES_SOUNDS = (Task.ZERO_SHOT_AUDIO_CLASSIFICATION, Task.AUDIO_FEATURE_EXTRACTION)
+SPEAKS = (Task.TEXT_TO_SPEECH,)
+
+SOUNDS: tuple[Family, ...] = (
     *(Family(end, WhisperRunner, HEARS) for end in WRITES_SPEECH),
+    Family("ForCTC", CTCRunner, HEARS),
+    Family("ForAudioClassification", SoundClassifierRunner, TELLS_SOUNDS),
+    Family("ForSequenceClassification", SoundClassifierRunner, TELLS_SOUNDS, "conv_dim"),
+    Family("Wav2Vec2BertForSequenceClassification", SoundClassifierRunner, TELLS_SOUNDS),
+    Family("ClapModel", SoundAndTextRunner, COMPARES_SOUNDS),
+    Family("SpeechT5ForTextToSpeech", SpectrogramRunner, SPEAKS),
+    Family("VitsModel", VoiceRunner, SPEAKS),
+    Family("BarkModel", VoiceRunner, SPEAKS),
+    Family("Model", SoundEncoderRunner, (Task.AUDIO_FEATURE_EXTRACTION,), "conv_dim"),
+    Family("ASTModel", SoundEncoderRunner, (Task.AUDIO_FEATURE_EXTRACTION,)),
+)
+TEXTS: tuple[Family, ...] = (
+    Family("ForSequenceClassification", TextClassifierRunner, (Task.TEXT_CLASSIFICATION,)),
+    Family("Model", TextEncoderRunner, (Task.FEATURE_EXTRACTION,), "vocab_size"),
+    Family("ForMaskedLM", TextEncoderRunner, (Task.FEATURE_EXTRACTION,)),
+)
+
+FAMILIES: tuple[Family, ...] = (
+    *SOUNDS,
     Family("ForConditionalGeneration", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
     Family("LMHeadModel", TextRunner, (Task.TEXT_GENERATION,)),
     *PICTURES,
     *ENCODERS,
+    *TEXTS,
 )
 """The first that fits serves a model."""
 
