@@ -4,11 +4,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ..errors import BadMedia, InvalidRequest, TooLarge
+from ..errors import BadMedia, InvalidRequest, StorageFailed, TooLarge
+from ..files import explain_failure
 from .container import Limits
 from .ffmpeg import damaged
 from .frames import Frame, Frames
@@ -78,7 +80,10 @@ def _spread(reel: Reel, count: int, max_side: int | None) -> list[Frame]:
 
 
 def clip_bytes(frames: Sequence[Image.Image], fps: float, sound: Sound | None = None) -> bytes:
-    """Encode frames of one size as an MP4 file that browsers play; odd sizes get a black edge pixel."""
+    """Encode frames of one size as an MP4 file that browsers play; odd sizes get a black edge pixel.
+
+    Raises `StorageFailed` when there is no room for the file while it is written.
+    """
     from moviepy import ImageSequenceClip
     from moviepy.audio.AudioClip import AudioArrayClip
 
@@ -90,21 +95,40 @@ def clip_bytes(frames: Sequence[Image.Image], fps: float, sound: Sound | None = 
     if sound is not None:
         stereo = np.repeat(sound.samples, 2, axis=1) if sound.samples.shape[1] == 1 else sound.samples
         clip = clip.with_audio(AudioArrayClip(stereo, fps=sound.rate))
-    with tempfile.TemporaryDirectory(prefix="inference-chat-") as folder:
-        path = Path(folder) / "clip.mp4"
-        even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-movflags", "+faststart"]
-        clip.write_videofile(
-            str(path),
-            codec="libx264",
-            audio_codec="aac",
-            audio_fps=sound.rate if sound else None,
-            temp_audiofile_path=folder,
-            pixel_format="yuv420p",
-            ffmpeg_params=even,
-            logger=None,
-        )
-        clip.close()
-        return path.read_bytes()
+    try:
+        with tempfile.TemporaryDirectory(prefix="inference-chat-") as folder:
+            data = _written(clip, Path(folder), sound)
+    except OSError as error:
+        raise StorageFailed(explain_failure(error, "clip")) from error
+    if not _whole(data):
+        raise StorageFailed("The clip was cut off while it was written: the disk is full. Free some space.")
+    return data
+
+
+def _written(clip: Any, folder: Path, sound: Sound | None) -> bytes:
+    path = folder / "clip.mp4"
+    even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-movflags", "+faststart"]
+    clip.write_videofile(
+        str(path),
+        codec="libx264",
+        audio_codec="aac",
+        audio_fps=sound.rate if sound else None,
+        temp_audiofile_path=str(folder),
+        pixel_format="yuv420p",
+        ffmpeg_params=even,
+        logger=None,
+    )
+    clip.close()
+    return path.read_bytes()
+
+
+def _whole(data: bytes) -> bool:
+    """Whether an MP4 file has its index and all of its boxes; moviepy does not ask how ffmpeg ended."""
+    at, kinds = 0, set()
+    while at + 8 <= len(data):
+        kinds.add(data[at + 4 : at + 8])
+        at += max(8, int.from_bytes(data[at : at + 4], "big"))
+    return at == len(data) and b"moov" in kinds
 
 
 def _check(info: ClipInfo, frames: int, max_side: int | None, limits: Limits) -> None:

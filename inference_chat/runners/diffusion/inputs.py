@@ -52,5 +52,7 @@ def _rest(words: Any, prompt: str, limit: int) -> str:
     ids = words(prompt, verbose=False)["input_ids"]
     if len(ids) <= limit:
         return ""
-    text = str(words.decode(ids[limit - 1 :], skip_special_tokens=True)).strip() or "…"
+    kept = words(prompt, verbose=False, truncation=True, max_length=limit)["input_ids"]
+    same = next((i for i, (one, other) in enumerate(zip(ids, kept, strict=False)) if one != other), limit)
+    text = str(words.decode(ids[same:], skip_special_tokens=True)).strip() or "…"
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

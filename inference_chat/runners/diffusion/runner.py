@@ -11,9 +11,8 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ...errors import InvalidRequest, StorageFailed, UnsupportedTask
+from ...errors import InvalidRequest, UnsupportedTask
 from ...events import Event, File, Finished, ImageReady, Progress, Receipt, VideoReady
-from ...files import explain_failure
 from ...media import clip_bytes
 from ...schema import Request
 from ...tasks import Task
@@ -158,11 +157,7 @@ class DiffusionRunner(Runner):
         return ImageReady(image=signed, index=index, seed=seed)
 
     def _clip(self, planned: Plan, frames: list[Image.Image], seed: int) -> Event:
-        try:
-            data = clip_bytes(frames, planned.fps)
-        except OSError as error:
-            raise StorageFailed(explain_failure(error, "clip")) from error
-        video = File(data=data, media_type="video/mp4")
+        video = File(data=clip_bytes(frames, planned.fps), media_type="video/mp4")
         return VideoReady(video=video, fps=planned.fps, frame_count=len(frames), seed=seed)
 
 
