@@ -48,6 +48,23 @@ def output_of(request: Request, result: Result) -> Output:
     return SHAPES.get(request.task, _text)(request, result)
 
 
+def answer_of(id: str, request: Request, result: Result) -> JSON:
+    """The common answer of every door to a finished request; `id` is the job's."""
+    end = result.finished
+    receipt = end.receipt.model_dump(mode="json", exclude_none=True) if end.receipt else None
+    return {
+        "id": id,
+        "model": request.model,
+        "task": request.task.value,
+        "output": output_of(request, result),
+        "usage": end.usage.model_dump(),
+        "finish_reason": end.finish_reason,
+        "timing": end.timing.model_dump(exclude_none=True),
+        "cached": end.cached,
+        "notes": list(end.notes),
+    } | ({"receipt": receipt} if receipt else {})
+
+
 def outputs_of(request: Request, result: Result) -> list[Output]:
     """The same with one output for each medium, also where there is only one."""
     output = output_of(request, result)
@@ -101,8 +118,7 @@ def _tracks(request: Request, result: Result) -> JSON:
     footage = next(_all(result, Footage), None)
     found = tracks_of(seen)
     told: dict[int, JSON] = {
-        track.id: {"id": track.id, "label": track.label} | movement(track) | {"frames": []}
-        for track in found
+        track.id: {"id": track.id, "label": track.label} | movement(track) | {"frames": []} for track in found
     }
     for event in seen:
         for item in event.items:

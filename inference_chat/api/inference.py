@@ -8,12 +8,12 @@ from fastapi import Body, Depends
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from ..errors import InvalidRequest
-from ..events import FinishReason, Receipt, Result, Timing, Usage
+from ..events import FinishReason, Receipt, Timing, Usage
 from ..jobs import Job
-from ..outputs import output_of
+from ..outputs import answer_of
 from ..schema import JSON, Media, Message, explain
 from ..service import Service
 from ..tasks import Group, Kind
@@ -176,37 +176,18 @@ async def _infer(
 async def answered(request: Request, job: Job, *, streamed: bool) -> Response:
     """The answer of a job as JSON, or as it comes; a client that goes away stops the job."""
 
-    async def finish() -> Answer:
-        return answer_of(job, await job.result())
+    async def finish() -> JSON:
+        return answer_of(job.id, job.request, await job.result())
 
     async def told() -> AsyncGenerator[JSON, None]:
         async with aclosing(frames_of(job)) as running:
             async for frame in running:
                 yield frame
-        answer = await finish()
-        yield {"type": "result", "result": answer.model_dump(mode="json", exclude_none=True)}
+        yield {"type": "result", "result": await finish()}
 
     if streamed:
         return stream(told(), only_reader(job))
-    answer = await wait(request, only_reader(job), finish)
-    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
-
-
-def answer_of(job: Job, result: Result) -> Answer:
-    """The common answer."""
-    end = result.finished
-    return Answer(
-        id=job.id,
-        model=job.request.model,
-        task=job.request.task,
-        output=output_of(job.request, result),
-        usage=end.usage,
-        finish_reason=end.finish_reason,
-        timing=end.timing,
-        cached=end.cached,
-        notes=end.notes,
-        receipt=end.receipt,
-    )
+    return JSONResponse(await wait(request, only_reader(job), finish))
 
 
 def _parsed(text: str | bytes) -> MediaRequest:

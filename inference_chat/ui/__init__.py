@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ..service import Service
-from . import bar, chat, endpoints, image
+from . import bar, chat, endpoints, image, media_endpoints
 from .news import news_of
 from .theme import LOOK
 
@@ -34,6 +34,7 @@ def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
                     tab(service)
         endpoints.add(service)
+        media_endpoints.add(service)
     # An empty queue is looked at so often, in seconds. Gradio's own 0.001 takes 6 % of a core from the models.
     demo._queue.sleep_when_free = 0.02
     return demo

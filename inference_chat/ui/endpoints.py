@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.events import api
 
-from ..access import Caller
 from ..errors import InferenceChatError, InvalidRequest
 from ..events import TextDelta
 from ..jobs import Job
 from ..schema import JSON
 from ..service import Service
+from .parts import caller
 
 UPDATE_EVERY = 0.08  # seconds between two texts of a stream, so that long answers do not flood a client
 PUBLIC = ("chat", "generate", "list_models", "register_model", "load_model", "unload_model", "cache_stats")
@@ -25,7 +25,12 @@ def add(service: Service) -> None:
     """Add the public endpoints to the Blocks being built."""
     endpoints = Endpoints(service)
     for name in PUBLIC:
-        api(getattr(endpoints, name), api_name=name, concurrency_limit=None)
+        offer(getattr(endpoints, name), name)
+
+
+def offer(endpoint: Callable[..., Any], name: str) -> None:
+    """Make a method an endpoint of the Blocks being built; its signature and docstring describe it."""
+    api(endpoint, api_name=name, concurrency_limit=None)
 
 
 def returns(hint: Any) -> Callable[[F], F]:
@@ -62,16 +67,16 @@ class Endpoints:
         given. `parameters` are those of the model, as `{"temperature": 0.2, "max_tokens": 200}`.
         Every value is the text so far and the session id; the last one has the whole reply.
         """
-        with _refusals():
-            caller = self._caller(request)
-            _texts(message=message, session_id=session_id, model=model, system_prompt=system_prompt)
+        with refusals():
+            who = caller(self._service, request)
+            texts(message=message, session_id=session_id, model=model, system_prompt=system_prompt)
             if not message.strip():
                 raise InvalidRequest("The message is empty: write something first.")
-            chats, settings = self._service.chats, _object(parameters)
+            chats, settings = self._service.chats, as_object(parameters)
             if session_id is None:
-                session_id = (await chats.start(caller, model=model, system_prompt=system_prompt)).id
-            turn = await chats.send(caller, session_id, message, model=model, settings=settings)
-            async for text in _texts_of(turn.job):
+                session_id = (await chats.start(who, model=model, system_prompt=system_prompt)).id
+            turn = await chats.send(who, session_id, message, model=model, settings=settings)
+            async for text in texts_of(turn.job):
                 yield text, session_id
 
     @returns(str)
@@ -86,14 +91,14 @@ class Endpoints:
 
         `parameters` are those of the model: `max_tokens`, `temperature`, `top_p`, `stop`, `seed`, …
         """
-        with _refusals():
-            caller = self._caller(request)
-            _texts(prompt=prompt, model=model)
+        with refusals():
+            who = caller(self._service, request)
+            texts(prompt=prompt, model=model)
             job = await self._service.infer(
-                caller, task=None, model=model, prompt=prompt, parameters=_object(parameters)
+                who, group="text", model=model, prompt=prompt, parameters=as_object(parameters)
             )
             try:
-                async for text in _texts_of(job):
+                async for text in texts_of(job):
                     yield text
             finally:
                 job.cancel()  # nobody else knows of it, so it ends with the client
@@ -107,55 +112,49 @@ class Endpoints:
         offset: int = 0,
     ) -> dict[str, Any]:
         """The registered models: `{"items": [record, …], "total": n}`; `task` as `text-generation`."""
-        with _refusals():
-            self._caller(request)
-            _texts(task=task, tag=tag)
-            _counts(limit=limit, offset=offset)
+        with refusals():
+            caller(self._service, request)
+            texts(task=task, tag=tag)
+            counts(limit=limit, offset=offset)
             items, total = await self._service.models.list(task=task, tag=tag, limit=limit, offset=offset)
             return {"items": items, "total": total}
 
     async def register_model(self, request: gr.Request, model: dict[str, Any]) -> dict[str, Any]:
         """Register a model: `{"name": …}` with `file_path` or `hub_id`; weights are not loaded by it."""
-        with _refusals():
-            self._caller(request)
-            return await self._service.models.register(_object(model))
+        with refusals():
+            caller(self._service, request)
+            return await self._service.models.register(as_object(model))
 
     async def load_model(self, request: gr.Request, model: str) -> dict[str, Any]:
         """Load `model` into memory; its record comes back when it is there."""
-        with _refusals():
-            self._caller(request)
-            _texts(model=model)
+        with refusals():
+            caller(self._service, request)
+            texts(model=model)
             return await self._service.models.load(model)
 
     async def unload_model(self, request: gr.Request, model: str) -> dict[str, Any]:
         """Unload `model` from memory; refused while it is in use."""
-        with _refusals():
-            self._caller(request)
-            _texts(model=model)
+        with refusals():
+            caller(self._service, request)
+            texts(model=model)
             return await self._service.models.unload(model)
 
     async def cache_stats(self, request: gr.Request) -> dict[str, Any]:
         """How the cache of finished answers is doing: hits, misses, size, age limit."""
-        with _refusals():
-            self._caller(request)
+        with refusals():
+            caller(self._service, request)
             return self._service.cache_stats()
-
-    def _caller(self, request: gr.Request) -> Caller:
-        address = request.client.host if request.client else ""
-        caller = self._service.identify(request.headers, request.cookies, address)
-        self._service.admit(caller)
-        return caller
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     try:
         yield
     except InferenceChatError as error:
         raise gr.Error(error.detail, print_exception=False) from None
 
 
-async def _texts_of(job: Job) -> AsyncIterator[str]:
+async def texts_of(job: Job) -> AsyncIterator[str]:
     """The text so far, some times a second, the whole at last; raises the job's error."""
     loop = asyncio.get_running_loop()
     shown, text, given = loop.time() - UPDATE_EVERY, "", None
@@ -170,20 +169,20 @@ async def _texts_of(job: Job) -> AsyncIterator[str]:
         yield text
 
 
-def _texts(**values: object) -> None:
+def texts(**values: object) -> None:
     """Gradio does not look at the types that it documents."""
     for name, value in values.items():
         if value is not None and not isinstance(value, str):
             raise InvalidRequest(f"{name}: must be text, not {type(value).__name__}.")
 
 
-def _counts(**values: object) -> None:
+def counts(**values: object) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise InvalidRequest(f"{name}: must be a whole number of at least 0.")
 
 
-def _object(value: object) -> JSON:
+def as_object(value: object) -> JSON:
     if value is None:
         return {}
     if not isinstance(value, dict):

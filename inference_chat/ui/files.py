@@ -1,21 +1,22 @@
-"""Files that visitors drop, handed on as they are: what is wrong with one is said by those who open it."""
+"""Places for files that visitors drop, handed on as they are; who opens one says what is wrong with it."""
 
 from typing import Any
 
 import gradio as gr
 
 
-class Picture(gr.Image):
-    """An image whose value is the path of the very file that was sent, checked by Gradio to be one it keeps."""
-
-    is_template = True  # for the browser it is its parent
-
-    def preprocess(self, payload: Any) -> Any:
-        """Its parent would decode the file here, and fail with words of its own."""
-        return payload.path if payload is not None else None
-
-
-def picture(label: str = "Picture", **more: Any) -> Picture:
-    """A place for a picture: dropped, pasted, chosen or taken."""
+def picture(label: str = "Picture", **more: Any) -> gr.Image:
+    """A place for a picture: dropped, pasted, chosen or taken; its value is the path of the very file."""
     sources: list[Any] = ["upload", "clipboard", "webcam"]
-    return Picture(label=label, type="filepath", image_mode=None, sources=sources, height=300, **more)
+    made: gr.Image = gr.Image(
+        label=label, type="filepath", image_mode=None, sources=sources, height=300, **more
+    )
+    # Gradio's own would decode the file here, and fail with words of its own. (For a subclass it writes
+    # a stub file beside the module.)
+    setattr(made, "preprocess", _path)  # noqa: B010
+    return made
+
+
+def _path(payload: Any) -> Any:
+    """The path that Gradio has checked to be one of its uploads."""
+    return payload.path if payload is not None else None

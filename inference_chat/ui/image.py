@@ -65,7 +65,7 @@ def _look(service: Service) -> None:
             seen = result.view("What the model sees appears here.")
 
     async def look(
-        request: gr.Request, path: str | None, text: str, model: str, task: str, options: JSON
+        request: gr.Request, path: str | None, text: str, model: str | None, task: str | None, options: JSON
     ) -> AsyncIterator[Any]:
         who = caller(service, request)
         if path is None:
@@ -100,7 +100,7 @@ def _draw(service: Service) -> None:
             made = result.view("The picture appears here, first as noise, then step by step.")
 
     async def draw(
-        request: gr.Request, text: str, path: str | None, model: str, task: str, options: JSON
+        request: gr.Request, text: str, path: str | None, model: str | None, task: str | None, options: JSON
     ) -> AsyncIterator[Any]:
         who = caller(service, request)
         if not text.strip():

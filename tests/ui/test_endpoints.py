@@ -7,9 +7,11 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from inference_chat.ui.endpoints import PUBLIC
+from inference_chat.ui import endpoints as texts
+from inference_chat.ui import media_endpoints
 from tests.server import Server
 
+PUBLIC = (*texts.PUBLIC, *media_endpoints.PUBLIC)
 SHORT = {"max_tokens": 8, "temperature": 0}
 
 
