@@ -7,6 +7,7 @@ from ..schema import Options
 from ..tasks import TASKS, Task
 from .audio import SoundAndTextRunner, SoundClassifierRunner, SoundEncoderRunner, SoundOptions
 from .base import Runner
+from .caption import CaptionRunner
 from .checkpoint import Checkpoint
 from .classification import ClassificationOptions, ClassifierRunner
 from .ctc import CTCRunner
@@ -19,6 +20,7 @@ from .mask_generation import MaskRunner
 from .multimodal import AboutOptions, MultimodalRunner
 from .prompts import MaskOptions
 from .question import QuestionRunner
+from .rewriting import RewritingOptions, RewritingRunner, TranslationOptions
 from .segmentation import SegmentationOptions, SegmenterRunner
 from .sentences import TextClassifierRunner, TextEncoderRunner
 from .speech import SpeechOptions
@@ -48,6 +50,8 @@ OPTIONS: dict[Task, type[Options]] = {
     Task.VISUAL_QUESTION_ANSWERING: AboutOptions,
     Task.ANY_TO_ANY: AboutOptions,
     Task.AUTOMATIC_SPEECH_RECOGNITION: SpeechOptions,
+    Task.SUMMARIZATION: RewritingOptions,
+    Task.TRANSLATION: TranslationOptions,
     Task.AUDIO_CLASSIFICATION: ClassificationOptions,
     Task.ZERO_SHOT_AUDIO_CLASSIFICATION: SoundOptions,
     Task.AUDIO_FEATURE_EXTRACTION: EmbeddingOptions,
@@ -146,10 +150,28 @@ TEXTS: tuple[Family, ...] = (
     Family("ForMaskedLM", TextEncoderRunner, (Task.FEATURE_EXTRACTION,)),
 )
 
+CAPTIONS = (Task.IMAGE_TO_TEXT, Task.VISUAL_QUESTION_ANSWERING)
+REWRITES = (Task.SUMMARIZATION, Task.TRANSLATION, Task.TEXT_GENERATION)
+CAPTION_MODELS = (
+    "BlipForConditionalGeneration",
+    "Blip2ForConditionalGeneration",
+    "InstructBlipForConditionalGeneration",
+    "Florence2ForConditionalGeneration",
+    "Pix2StructForConditionalGeneration",
+    "Kosmos2ForConditionalGeneration",
+    "PaliGemmaForConditionalGeneration",
+    "GitForCausalLM",
+    "VisionEncoderDecoderModel",
+)
+
 FAMILIES: tuple[Family, ...] = (
     *SOUNDS,
+    *(Family(end, CaptionRunner, CAPTIONS) for end in CAPTION_MODELS),
+    Family("BlipForQuestionAnswering", CaptionRunner, (Task.VISUAL_QUESTION_ANSWERING,)),
     Family("ForConditionalGeneration", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", MultimodalRunner, SEES, "vision_config"),
+    Family("ForConditionalGeneration", RewritingRunner, REWRITES, "is_encoder_decoder"),
+    Family("MTModel", RewritingRunner, (Task.TRANSLATION, Task.TEXT_GENERATION)),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
     Family("LMHeadModel", TextRunner, (Task.TEXT_GENERATION,)),
     *PICTURES,

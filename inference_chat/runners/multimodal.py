@@ -61,6 +61,10 @@ class MultimodalRunner(TextRunner):
         super().unload()
         del self._processor
 
+    @property
+    def _type(self) -> str:
+        return str(self.checkpoint.config.get("model_type", ""))
+
     def run(self, request: Request, stop: Flag) -> Iterator[Event]:
         options = request.options
         assert isinstance(options, TextOptions)

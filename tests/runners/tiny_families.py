@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .tiny_media import TEMPLATE, ends, llama, save, sight, tokenizer
 
@@ -303,3 +304,184 @@ def bert(folder: Path, head: str = "ForSequenceClassification", pooling: str | N
         }
         (folder / "1_Pooling" / "config.json").write_text(json.dumps(told))
     return folder
+
+
+def t5(folder: Path) -> Path:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    words = tokenizer(window=512)
+    config = T5Config(
+        vocab_size=len(words),
+        d_model=32,
+        d_kv=8,
+        d_ff=48,
+        num_layers=2,
+        num_heads=4,
+        initializer_factor=6.0,
+        decoder_start_token_id=0,
+        **ends(words),
+    )
+    return save(T5ForConditionalGeneration, config, words, folder)
+
+
+def bart(folder: Path) -> Path:
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    words = tokenizer(window=128)
+    config = BartConfig(
+        vocab_size=len(words),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=48,
+        decoder_ffn_dim=48,
+        max_position_embeddings=128,
+        init_std=0.3,
+        decoder_start_token_id=1,
+        forced_eos_token_id=None,
+        **ends(words),
+    )
+    return save(BartForConditionalGeneration, config, words, folder)
+
+
+# --- captions -----------------------------------------------------------------------------------
+
+EYES = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 32,
+    "patch_size": 8,
+    "initializer_range": 0.2,
+}
+READER = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.3,
+}
+SQUARE = {"height": 32, "width": 32}
+
+
+def _bert_words() -> Any:
+    """A tokenizer that puts [CLS] before and [SEP] behind, as BERT's does."""
+    from tokenizers.processors import TemplateProcessing
+
+    words = tokenizer("[CLS]", "[SEP]", window=128)
+    words.cls_token, words.sep_token, words.eos_token = "[CLS]", "[SEP]", "[SEP]"
+    marks = [(mark, words.convert_tokens_to_ids(mark)) for mark in ("[CLS]", "[SEP]")]
+    words._tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=marks)
+    return words
+
+
+def blip(folder: Path, head: str = "ForConditionalGeneration") -> Path:
+    import transformers
+    from transformers import BlipConfig, BlipImageProcessorPil, BlipProcessor
+
+    words = _bert_words()
+    text = READER | {
+        "vocab_size": len(words),
+        "encoder_hidden_size": 32,
+        "bos_token_id": words.cls_token_id,
+        "eos_token_id": words.sep_token_id,
+        "sep_token_id": words.sep_token_id,
+        "pad_token_id": 0,
+    }
+    config = BlipConfig(text_config=text, vision_config=EYES)
+    return save(
+        getattr(transformers, f"Blip{head}"),
+        config,
+        BlipProcessor(BlipImageProcessorPil(size=SQUARE), words),
+        folder,
+    )
+
+
+def blip_questions(folder: Path) -> Path:
+    return blip(folder, "ForQuestionAnswering")
+
+
+def git(folder: Path) -> Path:
+    from transformers import CLIPImageProcessorPil, GitConfig, GitForCausalLM, GitProcessor
+
+    words = _bert_words()
+    config = GitConfig(
+        vision_config=EYES,
+        vocab_size=len(words),
+        bos_token_id=words.cls_token_id,
+        eos_token_id=words.sep_token_id,
+        pad_token_id=0,
+        **READER,
+    )
+    eyes = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE)
+    return save(GitForCausalLM, config, GitProcessor(eyes, words), folder)
+
+
+def trocr(folder: Path) -> Path:
+    from transformers import (
+        TrOCRConfig,
+        TrOCRProcessor,
+        VisionEncoderDecoderConfig,
+        VisionEncoderDecoderModel,
+        ViTConfig,
+        ViTImageProcessorPil,
+    )
+
+    words = tokenizer(window=128)
+    decoder = TrOCRConfig(
+        vocab_size=len(words),
+        d_model=32,
+        decoder_layers=2,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=48,
+        max_position_embeddings=128,
+        init_std=0.3,
+        cross_attention_hidden_size=32,
+        **ends(words),
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(ViTConfig(**EYES), decoder)
+    config.decoder_start_token_id, config.pad_token_id = words.eos_token_id, words.pad_token_id
+    return save(
+        VisionEncoderDecoderModel, config, TrOCRProcessor(ViTImageProcessorPil(size=SQUARE), words), folder
+    )
+
+
+def donut(folder: Path) -> Path:
+    from transformers import (
+        DonutImageProcessorPil,
+        DonutProcessor,
+        DonutSwinConfig,
+        MBartConfig,
+        VisionEncoderDecoderConfig,
+        VisionEncoderDecoderModel,
+    )
+
+    words = tokenizer("<s_read>", window=128)
+    eyes = DonutSwinConfig(
+        image_size=32, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4
+    )
+    decoder = MBartConfig(
+        vocab_size=len(words),
+        d_model=32,
+        decoder_layers=2,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=48,
+        max_position_embeddings=128,
+        init_std=0.3,
+        forced_eos_token_id=None,
+        is_decoder=True,
+        add_cross_attention=True,
+        cross_attention_hidden_size=32,
+        **ends(words),
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(eyes, decoder)
+    config.decoder_start_token_id, config.pad_token_id = words.convert_tokens_to_ids("<s_read>"), 0
+    processor = DonutProcessor(DonutImageProcessorPil(size=SQUARE), words)
+    return save(VisionEncoderDecoderModel, config, processor, folder)
+
+
+CAPTIONS: dict[str, Build] = {"blip": blip, "git": git, "trocr": trocr, "donut": donut}
