@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import floor
@@ -35,8 +35,8 @@ class Frames(AbstractContextManager["Frames"]):
     """The frames of a clip, one after the other: all, every so many, or `fps` of them a second.
 
     Sampled by `fps`, a frame is the one on screen at each 1/`fps` second, by its own time stamp, so clips
-    of varying frame rate are sampled evenly. Frames wider or higher than `max_side` pixels are made
-    smaller. Use it as a context manager, or iterate to the end: that ends its thread.
+    of varying frame rate are sampled evenly. Frames wider or higher than `max_side` pixels, which may depend
+    on the clip, are made smaller. Use it as a context manager, or iterate to the end: that ends its thread.
 
     `info` is there at once. `notes` says, at the end, that the clip was damaged or cut off.
     Raises `BadMedia`, `TooLarge`, `UnsupportedMediaType` when it is opened, and `InvalidRequest` when both
@@ -50,17 +50,18 @@ class Frames(AbstractContextManager["Frames"]):
         *,
         fps: float | None = None,
         every: int | None = None,
-        max_side: int | None = None,
+        max_side: int | Callable[[ClipInfo], int | None] | None = None,
     ) -> None:
         if (fps is not None and fps <= 0) or (every is not None and every < 1) or (fps and every):
             raise InvalidRequest("frames: give a positive `fps` or a positive `every`, not both")
         self.notes: tuple[str, ...] = ()
         self._step = 1 / fps if fps else None
         self._every = every or 1
-        self._max_side = max_side
         self._opening = opened(source, limits)
         self._reel = self._opening.__enter__()
         self.info: ClipInfo = self._reel.info
+        self._max_side = max_side(self.info) if callable(max_side) else max_side
+        self._ended = False
         self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(self._room())
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
@@ -75,12 +76,29 @@ class Frames(AbstractContextManager["Frames"]):
 
     def __iter__(self) -> Generator[Frame]:
         try:
-            while (item := self._queue.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
+            while (found := self.take(1)) is not None:
+                yield from found
         finally:
             self.close()
+
+    def take(self, most: int, patience: float | None = None) -> list[Frame] | None:
+        """Up to `most` frames that are ready, waiting for the first; None when all have come.
+
+        With `patience`, it waits for so many seconds at most: then there may be none yet.
+        """
+        taken: list[Frame] = []
+        while len(taken) < most and not self._ended:
+            try:
+                item = self._queue.get(block=not taken, timeout=patience)
+            except queue.Empty:
+                break
+            if isinstance(item, Frame):
+                taken.append(item)
+                continue
+            self._ended = True
+            if item is not None:
+                raise item
+        return taken if taken or not self._ended else None
 
     def batches(self, size: int) -> Iterator[list[Frame]]:
         """The frames in lists of `size`, the last one shorter."""
@@ -96,12 +114,11 @@ class Frames(AbstractContextManager["Frames"]):
     def close(self) -> None:
         """End the thread and close the file; safe to call again."""
         self._closed.set()
+        self._ended = True
         while self._thread.is_alive():
             while not self._queue.empty():  # the thread may wait for room
                 self._queue.get_nowait()
             self._thread.join(0.01)
-        if self._queue.empty():
-            self._queue.put_nowait(None)
 
     def __enter__(self) -> Self:
         return self
