@@ -115,7 +115,7 @@ def train(
 def export(model: VideoMAEForVideoClassification, folder: Path) -> None:
     """Writes the model in the layout of a model repository."""
     folder.mkdir(parents=True, exist_ok=True)
-    model.half().save_pretrained(folder)
+    model.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
     size = {"height": SIDE, "width": SIDE}
     images = VideoMAEImageProcessorPil(
         size=size, crop_size=size, do_center_crop=False, image_mean=[0.5] * 3, image_std=[0.5] * 3

@@ -324,7 +324,7 @@ def export(llava: LlavaForConditionalGeneration, known: PreTrainedTokenizerFast,
         do_sample=False,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    llava.half().save_pretrained(folder)
+    llava.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
     processor(known).save_pretrained(folder)
 
 
