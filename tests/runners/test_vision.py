@@ -4,9 +4,11 @@ import gc
 import io
 import shutil
 import weakref
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event as Flag
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,7 +19,8 @@ from inference_chat.events import Finished, Labels, Progress
 from inference_chat.outputs import output_of
 from inference_chat.runners import family_of
 from inference_chat.runners.checkpoint import inspect
-from inference_chat.runners.vision import LARGEST_BATCH
+from inference_chat.runners.vision import LARGEST_BATCH, Size, Tensors
+from inference_chat.schema import Options
 from tests import tiny_vision
 from tests.tiny_vision import scene
 
@@ -31,7 +34,12 @@ VIT = "ViTForImageClassification"
 def test_many_pictures_go_through_the_model_together(monkeypatch: pytest.MonkeyPatch):
     runner, batches = opened(VIT), list[int]()
     plain = runner.look
-    monkeypatch.setattr(runner, "look", lambda i, s, o: (batches.append(len(s)), plain(i, s, o))[1])
+
+    def counted(inputs: Tensors, sizes: Sequence[Size], options: Options) -> Sequence[Any]:
+        batches.append(len(sizes))
+        return plain(inputs, sizes, options)
+
+    monkeypatch.setattr(runner, "look", counted)
     result = ask(runner, CLASSIFY, *(scene(seed=at) for at in range(LARGEST_BATCH + 3)))
     assert batches == [LARGEST_BATCH, 3]
     assert [event.index for event in labels(result)] == list(range(LARGEST_BATCH + 3))
@@ -83,7 +91,7 @@ def test_a_damaged_picture_alone_is_an_error():
 
 
 def test_a_damaged_picture_among_others_is_left_out_and_told():
-    given = [scene(seed=1), b"\x89PNG\r\n\x1a\nnothing else", scene(seed=2)]
+    given: list[Image.Image | bytes] = [scene(seed=1), b"\x89PNG\r\n\x1a\nnothing else", scene(seed=2)]
     asked = request(CLASSIFY, given)
     result = ask(opened(VIT), CLASSIFY, *given)
     assert [event.index for event in labels(result)] == [0, 2]
