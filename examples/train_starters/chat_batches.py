@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from examples.train_starters.chat_data.dialogues import sample
 from examples.train_starters.chat_data.turns import Dialogue
 from examples.train_starters.chat_data.wording import normalised
-from examples.train_starters.chat_eval.free import free_dialogues
+from examples.train_starters.chat_eval.free import FreeDialogue, free_dialogues, fresh_dialogues
 from examples.train_starters.chat_tokenizer import END, ROLES, token_id
 
 IGNORED = -100
@@ -53,9 +53,13 @@ def padded(rows: Iterable[tuple[list[int], list[int]]], pad: int, multiple: int 
     return ids, labels
 
 
+def _tests() -> tuple[FreeDialogue, ...]:
+    return free_dialogues() + fresh_dialogues()
+
+
 def held_out_turns() -> set[str]:
     """The free turns kept for the test, those of a word or three aside, which everyone types."""
-    turns = {normalised(turn.user) for dialogue in free_dialogues() for turn in dialogue.turns}
+    turns = {normalised(turn.user) for dialogue in _tests() for turn in dialogue.turns}
     return {turn for turn in turns if len(turn.split()) > _SHORT}
 
 

@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from examples.train_starters.fitting import Batch, Fitting, Plan
-from examples.train_starters.listener_batches import IGNORED, SECONDS, batches, masked
+from examples.train_starters.listener_batches import IGNORED, LETTERS, SECONDS, batches, masked
 from examples.train_starters.listener_card import finish
 from examples.train_starters.listener_data.sentences import sentence, vocabulary
 from examples.train_starters.listener_data.speech import TESTS, fill, for_training
@@ -34,7 +34,7 @@ SPECIAL = (END, START, "<|en|>", "<|transcribe|>", "<|nospeech|>", PLAIN)
 HOP, MELS = 320, 64
 POSITIONS = SECONDS * 16_000 // HOP // 2
 LONGEST = 48
-_ALIGNING, _MASKED_FROM = 0.5, 0.25
+_ALIGNING, _MASKED_FROM = 1.0, 0.35
 
 
 def tokenizer(texts: Iterable[str], size: int) -> WhisperTokenizer:
@@ -74,7 +74,7 @@ def processor(folder: Path, texts: int = 20_000, size: int = 800) -> Any:
     return WhisperProcessor.from_pretrained(folder)
 
 
-def config(known: Any, width: int = 128, encoder: int = 4, decoder: int = 2) -> WhisperConfig:
+def config(known: Any, width: int = 128, encoder: int = 3, decoder: int = 2) -> WhisperConfig:
     """The model's shape."""
     end, start = known.convert_tokens_to_ids(END), known.convert_tokens_to_ids(START)
     return WhisperConfig(
@@ -133,16 +133,16 @@ def encode(model: Any, features: torch.Tensor) -> torch.Tensor:
 
 
 class Taught(nn.Module):
-    """The model with a second, simpler mouth on its encoder, which is left behind after training.
+    """The model with a second, simpler mouth on its encoder, which spells and is left behind after training.
 
-    It is taught by CTC (Graves et al. 2006), which aligns sound and tokens by itself; attention alone takes
+    It is taught by CTC (Graves et al. 2006), which aligns sound and letters by itself; attention alone takes
     many times as long to find where to look.
     """
 
     def __init__(self, whisper: WhisperForConditionalGeneration) -> None:
         super().__init__()
         self.whisper = whisper
-        self.lm_head = nn.Linear(whisper.config.d_model, whisper.config.vocab_size)
+        self.lm_head = nn.Linear(whisper.config.d_model, len(LETTERS))
 
 
 def loss(taught: Taught, batch: Batch, progress: float) -> torch.Tensor:
@@ -159,15 +159,14 @@ def loss(taught: Taught, batch: Batch, progress: float) -> torch.Tensor:
     written = functional.cross_entropy(
         model.proj_out(hidden[given]).float(), wanted[given], label_smoothing=0.05
     )
-    return written + _ALIGNING * aligning(taught, states, batch["labels"], model.config.eos_token_id)
+    return written + _ALIGNING * aligning(taught, states, batch)
 
 
-def aligning(taught: Taught, states: torch.Tensor, labels: torch.Tensor, blank: int) -> torch.Tensor:
-    """The CTC loss of the texts without special tokens, given states [batch, positions, width]."""
-    inside = (labels != IGNORED) & (labels < blank)
+def aligning(taught: Taught, states: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """The CTC loss of the letters that are said, given the states [batch, positions, width]."""
     chances = taught.lm_head(states).float().log_softmax(-1).transpose(0, 1)
-    positions = torch.full((len(labels),), len(chances))
-    return functional.ctc_loss(chances, labels[inside], positions, inside.sum(1), blank, zero_infinity=True)
+    positions = torch.full((len(states),), len(chances))
+    return functional.ctc_loss(chances, batch["letters"], positions, batch["lengths"], zero_infinity=True)
 
 
 def train(plan: Plan, speech: Path, sentences: int = 18_000, tested: int = 300, width: int = 128) -> Fitting:
@@ -192,4 +191,4 @@ def export(out: Path, model: Any, known: Any) -> None:
 
 def plan(out: Path, work: Path, **options: Any) -> Plan:
     """The usual plan for this model."""
-    return replace(Plan(out=out, work=work, minutes=15.0, rate=2e-3), **options)
+    return replace(Plan(out=out, work=work, minutes=15.0, rate=3e-3), **options)

@@ -14,13 +14,16 @@ from torch.nn import functional
 
 from examples.train_starters.fitting import Batch
 from examples.train_starters.listener_data.rooms import add_noise, colored_noise, hum, in_room
+from examples.train_starters.listener_data.sentences import letters
 from examples.train_starters.listener_data.speech import Speech
 from examples.train_starters.listener_data.voices import RATE
 
 IGNORED = -100
+# The first stands for no letter at all, as CTC needs it.
+LETTERS = "_ abcdefghijklmnopqrstuvwxyz"
 SECONDS = 6
 _SILENT_SHARE = 0.06
-_EASY, _HARD = 6, 30
+_EASY, _HARD = 12, 36
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Heard:
 
 
 def batches(
-    processor: Any, speech: Speech, seed: int, at: int, full: float = 0.2, rows: int = 40, number: int = 16
+    processor: Any, speech: Speech, seed: int, at: int, full: float = 0.15, rows: int = 40, number: int = 16
 ) -> Iterator[Batch]:
     """The batches of buffer `at`: like lengths together, a share `full` of them in the whole window.
 
@@ -115,7 +118,14 @@ def encoded(processor: Any, heard: Heard) -> Batch:
     ).input_features
     tokens = processor.tokenizer(heard.texts, padding=True, return_tensors="pt", add_special_tokens=True)
     labels = tokens.input_ids.masked_fill(tokens.attention_mask == 0, IGNORED)
-    return {"features": features, "ids": tokens.input_ids, "labels": labels}
+    spelt = [torch.tensor([LETTERS.index(one) for one in letters(text)]) for text in heard.texts]
+    return {
+        "features": features,
+        "ids": tokens.input_ids,
+        "labels": labels,
+        "letters": torch.cat(spelt).long(),
+        "lengths": torch.tensor([len(one) for one in spelt]),
+    }
 
 
 def masked(features: torch.Tensor) -> torch.Tensor:

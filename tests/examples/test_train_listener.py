@@ -10,7 +10,7 @@ from transformers import WhisperForConditionalGeneration
 
 from examples.train_starters import listener
 from examples.train_starters.fitting import Fitting
-from examples.train_starters.listener_batches import IGNORED, batches, mixed
+from examples.train_starters.listener_batches import IGNORED, LETTERS, batches, mixed
 from examples.train_starters.listener_card import ROWS, Listener, conditions, finish
 from examples.train_starters.listener_data import rooms, sentences, speech, voices
 
@@ -42,6 +42,12 @@ def test_a_seed_always_says_the_same_and_sides_share_no_wording():
 )
 def test_word_errors_are_counted(wanted, said, errors):
     assert sentences.word_errors(wanted, said) == (errors, len(wanted.split()))
+
+
+def test_numbers_are_spelt_as_they_sound():
+    assert sentences.letters("What's 42 minus 7?") == "whats forty two minus seven"
+    assert sentences.letters("100, 60 or 13.") == "one hundred sixty or thirteen"
+    assert set(sentences.letters("It's Ümit: 5!")) <= set(LETTERS)
 
 
 def test_resampling_keeps_a_tone_and_trimming_cuts_silence():
@@ -111,6 +117,5 @@ def test_labels_teach_the_text_and_the_end(spoken, tmp_path):
     row = [one for one in batch["labels"][0].tolist() if one != IGNORED]
     start, plain = known.tokenizer.prefix_tokens
     assert row[:2] == [start, plain]
-    assert (
-        listener.generation(known.tokenizer, listener.config(known.tokenizer)).no_timestamps_token_id == plain
-    )
+    settings: Any = listener.generation(known.tokenizer, listener.config(known.tokenizer))
+    assert settings.no_timestamps_token_id == plain

@@ -19,7 +19,7 @@ from examples.train_starters.chat_batches import IGNORED, Encoder, held_out_turn
 from examples.train_starters.chat_data import dialogues, numbers
 from examples.train_starters.chat_data.turns import Dialogue
 from examples.train_starters.chat_data.wording import Source, held_out, normalised
-from examples.train_starters.chat_eval.free import FreeTurn, free_dialogues
+from examples.train_starters.chat_eval.free import FreeTurn, free_dialogues, fresh_dialogues
 
 COUNTRY = {
     "name": "Germany",
@@ -179,3 +179,12 @@ def test_the_rate_rises_stays_and_falls():
     assert (
         learning_rate(0, 0) < learning_rate(0.3, 100) == 1 > learning_rate(0.9, 1000) > learning_rate(1, 1000)
     )
+
+
+def test_dialogues_written_after_training_are_enough_and_kept_out_of_it():
+    assert len(fresh_dialogues()) >= 100
+    assert not set(fresh_dialogues()) & set(free_dialogues())
+    assert normalised("do you remember my name?") in held_out_turns()
+    asked = fresh_dialogues()[0].turns[-1]
+    assert asked.right("It is 7.")
+    assert not asked.right("It is 17.")

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 _FILE = Path(__file__).with_name("free.jsonl")
+_FRESH = Path(__file__).with_name("fresh.txt")
 Messages = list[dict[str, str]]
 
 
@@ -45,6 +46,19 @@ def free_dialogues() -> tuple[FreeDialogue, ...]:
     )
 
 
+@cache
+def fresh_dialogues() -> tuple[FreeDialogue, ...]:
+    """Those written after the model was trained, one a line: `typed => accept !! reject ;; the next turn`."""
+    rows = _FRESH.read_text(encoding="utf-8").splitlines()
+    return tuple(FreeDialogue(tuple(_turn(turn) for turn in row.split(" ;; "))) for row in rows if row)
+
+
+def _turn(written: str) -> FreeTurn:
+    user, judged = written.split(" => ")
+    accept, _, reject = judged.partition(" !! ")
+    return FreeTurn(user, accept, reject)
+
+
 @dataclass(frozen=True)
 class Played:
     """A turn as it went."""
@@ -54,10 +68,12 @@ class Played:
     right: bool
 
 
-def play(answer: Callable[[Messages], str]) -> list[Played]:
+def play(
+    answer: Callable[[Messages], str], dialogues: tuple[FreeDialogue, ...] | None = None
+) -> list[Played]:
     """Every dialogue held with the model, whose own answers stay in the history."""
     played = []
-    for dialogue in free_dialogues():
+    for dialogue in dialogues or free_dialogues():
         messages: Messages = [{"role": "system", "content": dialogue.system}] if dialogue.system else []
         for turn in dialogue.turns:
             messages.append({"role": "user", "content": turn.user})

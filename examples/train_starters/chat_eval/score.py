@@ -17,7 +17,7 @@ from examples.train_starters.card import digest
 from examples.train_starters.chat_batches import IGNORED, Encoder, padded
 from examples.train_starters.chat_data.dialogues import one_skill, skills
 from examples.train_starters.chat_data.turns import Dialogue
-from examples.train_starters.chat_eval.free import Messages, Played, play
+from examples.train_starters.chat_eval.free import Messages, Played, fresh_dialogues, play
 
 PER_SKILL = 150
 _GREEDY = {"do_sample": False, "max_new_tokens": 200, "temperature": None, "top_p": None}
@@ -89,6 +89,16 @@ def skill_scores(talker: Talker, data: Path, per_skill: int = PER_SKILL) -> dict
     return scores
 
 
+def fresh_score(talker: Talker) -> dict[str, int]:
+    """Right turns in the dialogues that were written after training."""
+    played = play(talker, fresh_dialogues())
+    return {
+        "dialogues": len(fresh_dialogues()),
+        "turns": len(played),
+        "right": sum(one.right for one in played),
+    }
+
+
 def measure(folder: Path, data: Path, per_skill: int = PER_SKILL) -> dict[str, Any]:
     """Everything the card says in figures, measured now on the folder's weights."""
     talker = Talker(folder)
@@ -104,6 +114,7 @@ def measure(folder: Path, data: Path, per_skill: int = PER_SKILL) -> dict[str, A
         "vocabulary": shape.vocab_size,
         "skills": skill_scores(talker, data, per_skill),
         "free": {"turns": len(played), "right": sum(one.right for one in played)},
+        "fresh": fresh_score(talker),
     }
     show(played, measured)
     return measured

@@ -34,6 +34,11 @@ NAMES = (
 KINDS = ("shapes", "chat", "sums", "facts", "paint", "salad")
 _WEIGHTS = (46, 14, 9, 11, 13, 7)
 _VOCABULARY_FROM = 12_000
+_SMALL = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SPELLINGS = {"colour": "color", "gray": "grey"}
 
 
@@ -100,6 +105,21 @@ def _number(rng: random.Random) -> int:
 def words(text: str) -> list[str]:
     """The words that count when errors are counted: lower case, without marks."""
     return re.findall(r"[a-z0-9']+", text.lower())
+
+
+def letters(text: str) -> str:
+    """The text as it sounds, letter by letter: lower case, no marks, numbers up to a hundred in words."""
+    spoken = re.sub(r"\d+", lambda number: _in_words(int(number.group())), text.lower())
+    return " ".join(re.findall(r"[a-z]+", spoken.replace("'", "")))
+
+
+def _in_words(number: int) -> str:
+    if number >= 100:
+        return "one hundred"
+    if number < len(_SMALL):
+        return _SMALL[number]
+    tens = _TENS[number // 10 - 2]
+    return f"{tens} {_SMALL[number % 10]}" if number % 10 else tens
 
 
 def word_errors(wanted: str, said: str) -> tuple[int, int]:
