@@ -85,6 +85,21 @@ class Database:
         self._engine.dispose()
 
 
+class Stored:
+    """What is kept in a database: one of its own, opened by URL, or one that others use too."""
+
+    def __init__(self, database: str | Database) -> None:
+        """Open a database by URL, or use one that is open; then `close()` leaves it open."""
+        self._owned = isinstance(database, str)
+        self._database = open_database(database) if isinstance(database, str) else database
+        self.notices = self._database.notices
+
+    def close(self) -> None:
+        """Close the database if it was opened here."""
+        if self._owned:
+            self._database.close()
+
+
 def open_database(url: str) -> Database:
     """Open `url` (`sqlite:PATH`, `sqlite:///PATH` or `postgresql://…`), making the tables it lacks.
 

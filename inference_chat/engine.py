@@ -68,16 +68,16 @@ class Engine:
         try:
             finished = await self._within(request, record, emit, job, clock)
         except InferenceChatError as error:
-            await self._record(record, request, clock, error=error)
+            self._record(record, request, clock, error=error)
             raise
         except asyncio.CancelledError:
             finished = Finished(
                 finish_reasons=("cancelled",), timing=clock.timing(asyncio.get_running_loop().time())
             )
-            await self._record(record, request, clock, finished=finished)
+            self._record(record, request, clock, finished=finished)
             emit(finished)
             raise
-        await self._record(record, request, clock, finished=finished)
+        self._record(record, request, clock, finished=finished)
         emit(finished)
 
     async def _within(
@@ -175,7 +175,7 @@ class Engine:
                 f"{request.model} failed with {type(error).__name__}; other models and requests go on."
             ) from error
 
-    async def _record(
+    def _record(
         self,
         record: ModelRecord,
         request: Request,
@@ -183,27 +183,25 @@ class Engine:
         finished: Finished | None = None,
         error: InferenceChatError | None = None,
     ) -> None:
-        """Keep what the run cost; an answer is not lost because its cost cannot be written down."""
+        """Note what the run cost; nobody waits until it is written, and no answer is lost if it cannot be."""
         timing = finished.timing if finished else clock.timing(asyncio.get_running_loop().time())
         usage = finished.usage if finished else Usage()
         placement = clock.lease.runner.placement if clock.lease else None
-        run = Run(
-            model=record.id,
-            task=request.task,
-            device=placement.device if placement else "",
-            dtype=placement.dtype if placement else "",
-            started_at=_started(timing),
-            memory_peak=clock.lease.memory if clock.lease else None,
-            error=error.code if error else None,
-            finish_reason=finished.finish_reason if finished else None,
-            cached=finished.cached if finished else False,
-            **timing.model_dump(),
-            **usage.model_dump(),
+        self.records.note(
+            Run(
+                model=record.id,
+                task=request.task,
+                device=placement.device if placement else "",
+                dtype=placement.dtype if placement else "",
+                started_at=_started(timing),
+                memory_peak=clock.lease.memory if clock.lease else None,
+                error=error.code if error else None,
+                finish_reason=finished.finish_reason if finished else None,
+                cached=finished.cached if finished else False,
+                **timing.model_dump(),
+                **usage.model_dump(),
+            )
         )
-        try:
-            await asyncio.to_thread(self.records.add, run)
-        except InferenceChatError as failure:
-            logger.warning("The run could not be recorded: %s", failure.detail)
 
 
 def _receipt(request: Request, record: ModelRecord, lease: Lease, finished: Finished) -> Receipt:

@@ -260,8 +260,9 @@ class Models:
         return record
 
     async def _shown(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
-        metrics = await asyncio.to_thread(self._records.stats)
-        return [self._show(record, metrics["models"].get(record.id, {})) for record in records]
+        shown = list(records)
+        figures = await asyncio.to_thread(self._records.figures, [record.id for record in shown])
+        return [self._show(record, figures[record.id]) for record in shown]
 
     def _show(self, record: ModelRecord, cost: JSON) -> JSON:
         shown = record.model_dump(mode="json")

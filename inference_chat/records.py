@@ -1,12 +1,16 @@
 """One row per run of a model: what it cost, on what device, how it ended.
 
-Every figure shown anywhere is computed from these rows.
+Every figure shown anywhere is computed from these rows, and from their sums in `slots.py`.
 """
 
+import logging
+import math
 import statistics
-from collections.abc import Iterable
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from threading import Event, Lock, Thread
 
 from pydantic import AwareDatetime, Field
 from sqlalchemy import (
@@ -21,16 +25,20 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    case,
-    func,
     insert,
     select,
 )
 
-from .database import Database, UtcTime, metadata, open_database
+from .database import Database, Stored, UtcTime, metadata
+from .errors import StorageFailed
 from .schema import JSON, Frozen, new_id, now
+from .slots import SLOT, SUMS, between, slot_of, slots, store, totals
 
+logger = logging.getLogger(__name__)
 PERCENTILE_RUNS = 1000  # latencies are told from so many of the newest good runs
+PERCENTILE_MODELS = 200  # `stats()` tells the latencies of so many models, those used last
+GATHERED = 0.05  # seconds in which runs are gathered into one transaction
+MOST_NOTED = 10_000  # while the disk is full, so many runs are kept in memory
 
 runs = Table(
     "runs",
@@ -52,10 +60,11 @@ runs = Table(
     Column("error", String(64)),
     Column("finish_reason", String(32)),
     Column("cached", Boolean, nullable=False),
-    Index("runs_by_model", "model", "started_at"),
     Index("runs_by_task", "task", "started_at"),
     Index("runs_by_time", "started_at"),
 )
+# It has all that latencies need, so the rows themselves are not looked up.
+by_model = Index("runs_figures", runs.c.model, runs.c.started_at, runs.c.error, runs.c.total_ms)
 
 
 class Run(Frozen):
@@ -80,69 +89,167 @@ class Run(Frozen):
     cached: bool = False
 
 
-class Records:
-    """All runs; safe to use from any thread. Methods raise `StorageFailed`."""
+class Records(Stored):
+    """All runs; safe to use from any thread. Methods raise `StorageFailed`.
+
+    Figures are those of all runs that were added or noted before they are asked for.
+    """
 
     def __init__(self, database: str | Database) -> None:
         """Open a database by URL, or use one that is open; then `close()` leaves it open."""
-        self._owned = isinstance(database, str)
-        self._database = open_database(database) if isinstance(database, str) else database
-        self.notices = self._database.notices
+        super().__init__(database)
+        self._noted: deque[Run] = deque(maxlen=MOST_NOTED)
+        self._writing = Lock()
+        self._wake = Event()
+        self._writer: Thread | None = None
+        self._known: dict[str, JSON] = {}
+        self._changes: Counter[str] = Counter()
+        with self._database.write() as connection:
+            by_model.create(connection, checkfirst=True)
+            _catch_up(connection)
 
     def close(self) -> None:
-        """Close the database if it was opened here."""
-        if self._owned:
-            self._database.close()
+        """Write what was noted, and close the database if it was opened here."""
+        writer, self._writer = self._writer, None
+        self._wake.set()
+        if writer is not None:
+            writer.join()
+        self._settle()
+        super().close()
 
     def add(self, run: Run) -> None:
-        """Keep a run."""
-        with self._database.write() as connection:
-            connection.execute(insert(runs).values(run.model_dump()))
+        """Keep a run: it is on disk when this returns."""
+        self._noted.append(run)
+        self.flush()
+
+    def note(self, run: Run) -> None:
+        """Keep a run soon, together with others of this moment; never waits, and never raises."""
+        self._noted.append(run)
+        if self._writer is None:
+            self._writer = Thread(target=self._write_along, name="records", daemon=True)
+            self._writer.start()
+        self._wake.set()
+
+    def flush(self) -> None:
+        """Write what was noted; it stays noted when that fails."""
+        with self._writing:
+            new = [self._noted.popleft() for _ in range(len(self._noted))]
+            if not new:
+                return
+            try:
+                self._store([run.model_dump() for run in new])
+            except StorageFailed:
+                self._noted.extendleft(reversed(new))
+                raise
+            for run in new:
+                self._changes[run.model] += 1
+                self._known.pop(run.model, None)
 
     def recent(self, limit: int = 100) -> list[Run]:
         """The newest runs, the newest first."""
+        self._settle()
         with self._database.read() as connection:
             rows = connection.execute(select(runs).order_by(runs.c.started_at.desc()).limit(limit))
             return [Run(**row) for row in rows.mappings()]
 
     def stats(self, window: timedelta | None = None) -> JSON:
-        """The figures of every model and every task, of the time from `window` ago until now."""
-        since = _since(window)
-        return {"models": self._figures("model", since), "tasks": self._figures("task", since)}
+        """The figures of every model and every task, of the time from `window` ago until now.
+
+        Counts of a window begin with the slot of five minutes that it begins in. Latencies are told of
+        the models that were used last; those of others are None.
+        """
+        self._settle()
+        since = now() - window if window else None
+        with self._database.read() as connection:
+            return {f"{group}s": _of_all(connection, group, since) for group in ("model", "task")}
 
     def metrics(self, model_id: str) -> JSON:
         """The figures of one model; zeros and None where it has not run."""
-        found = self._figures("model", None, only=model_id)
-        return found.get(model_id) or _figures(0, 0, None, None, ())
+        return self.figures([model_id])[model_id]
 
-    def _figures(self, group: str, since: datetime | None, only: str | None = None) -> dict[str, JSON]:
-        key = runs.c[group]
-        conditions: list[Any] = [runs.c.started_at >= since] if since else []
-        conditions += [key == only] if only is not None else []
+    def figures(self, model_ids: Iterable[str]) -> dict[str, JSON]:
+        """The figures of some models, as cheaply as may be: remembered until a model runs again."""
+        self._settle()
+        wanted = list(model_ids)
+        missing = [id for id in wanted if id not in self._known]
+        if missing:
+            changes = {id: self._changes[id] for id in missing}
+            with self._database.read() as connection:
+                found = _of_some(connection, missing)
+            for id in missing:
+                if self._changes[id] == changes[id]:
+                    self._known[id] = found[id]
+            return {id: found.get(id) or self._known.get(id) or NONE for id in wanted}
+        return {id: self._known.get(id, NONE) for id in wanted}
+
+    def series(self, window: timedelta, points: int) -> list[JSON]:
+        """What happened from `window` ago until now, in `points` steps, the oldest first.
+
+        Each has `at` (its beginning), `requests`, `errors`, `tokens` (new ones), `latency_ms` (the mean of
+        good runs) and `tokens_per_second`. Steps are whole slots of five minutes: a short window has fewer.
+        """
+        self._settle()
+        width = max(1, math.ceil(window / SLOT / points)) * SLOT
+        start = slot_of(now()) + SLOT - width * min(points, math.ceil(window / width))
+        steps = [dict.fromkeys(SUMS, 0) for _ in range(min(points, math.ceil(window / width)))]
         with self._database.read() as connection:
-            totals = connection.execute(_totals(key).where(*conditions)).all()
-            latencies = {row[0]: _newest_latencies(connection, key == row[0], *conditions) for row in totals}
-        return {
-            name: _figures(requests, errors, _speed(tokens, decode_ms), last_used, latencies[name])
-            for name, requests, errors, tokens, decode_ms, last_used in totals
-        }
+            for slot in between(connection, start):
+                step = steps[min(len(steps) - 1, (slot["started_at"] - start) // width)]
+                for name in SUMS:
+                    step[name] += slot[name]
+        return [_point(start + number * width, step) for number, step in enumerate(steps)]
+
+    def _store(self, rows: list[JSON]) -> None:
+        with self._database.write() as connection:
+            connection.execute(insert(runs), rows)
+            store(connection, rows)
+
+    def _settle(self) -> None:
+        """Write what was noted before reading; what cannot be written now is written later."""
+        try:
+            self.flush()
+        except StorageFailed as error:
+            logger.warning("Runs could not be recorded yet: %s", error.detail)
+
+    def _write_along(self) -> None:
+        while self._writer is not None:
+            self._wake.wait()
+            self._wake.clear()
+            time.sleep(GATHERED)  # a run's cost need not compete with the next run
+            self._settle()
 
 
-def _since(window: timedelta | None) -> datetime | None:
-    return now() - window if window else None
+def _catch_up(connection: Connection) -> None:
+    """Add up the runs of a database from before there were slots."""
+    if connection.scalar(select(slots.c.model).limit(1)) is not None:
+        return
+    found = connection.execution_options(yield_per=10_000).execute(select(runs))
+    for part in found.mappings().partitions():
+        store(connection, part)
 
 
-def _totals(key: Any) -> Any:
-    """Per group: requests, errors, tokens after the first, the time they took, and the last use."""
-    timed = runs.c.error.is_(None) & runs.c.cached.is_(False) & (runs.c.completion_tokens > 1)
-    return select(
-        key,
-        func.count(),
-        func.count(runs.c.error),
-        func.sum(case((timed, runs.c.completion_tokens - 1), else_=0)),
-        func.sum(case((timed, runs.c.decode_ms), else_=0.0)),
-        func.max(runs.c.started_at, type_=UtcTime),
-    ).group_by(key)
+def _of_all(connection: Connection, group: str, since: datetime | None) -> dict[str, JSON]:
+    recent = [slots.c.started_at >= slot_of(since)] if since else []
+    newer = [runs.c.started_at >= since] if since else []
+    sums = totals(connection, group, *recent)
+    return {
+        total["name"]: _figures(
+            total,
+            _newest_latencies(connection, runs.c[group] == total["name"], *newer)
+            if number < PERCENTILE_MODELS
+            else (),
+        )
+        for number, total in enumerate(sums)
+    }
+
+
+def _of_some(connection: Connection, models: Sequence[str]) -> dict[str, JSON]:
+    found: dict[str, JSON] = dict.fromkeys(models, NONE)
+    for start in range(0, len(models), 500):  # a statement takes only so many values
+        for total in totals(connection, "model", slots.c.model.in_(models[start : start + 500])):
+            latencies = _newest_latencies(connection, runs.c.model == total["name"])
+            found[total["name"]] = _figures(total, latencies)
+    return found
 
 
 def _newest_latencies(connection: Connection, *conditions: ColumnElement[bool]) -> list[float]:
@@ -150,23 +257,35 @@ def _newest_latencies(connection: Connection, *conditions: ColumnElement[bool]) 
     return list(connection.scalars(newest.order_by(runs.c.started_at.desc()).limit(PERCENTILE_RUNS)))
 
 
-def _speed(tokens: int, decode_ms: float) -> float | None:
-    return tokens / decode_ms * 1000 if tokens and decode_ms else None
+def _speed(total: JSON) -> float | None:
+    tokens, spent = total["timed_tokens"], total["timed_ms"]
+    return tokens / spent * 1000 if tokens and spent else None
 
 
-def _figures(
-    requests: int, errors: int, speed: float | None, last_used: datetime | None, latencies: Iterable[float]
-) -> JSON:
+def _figures(total: JSON, latencies: Iterable[float]) -> JSON:
     p50, p95, p99 = percentiles(latencies)
+    last_used = total.get("last_used_at")
     return {
-        "requests": requests,
-        "errors": errors,
+        "requests": total["requests"],
+        "errors": total["errors"],
         "latency_ms_p50": p50,
         "latency_ms_p95": p95,
         "latency_ms_p99": p99,
-        "tokens_per_second": speed,
+        "tokens_per_second": _speed(total),
         "accuracy": None,
         "last_used_at": last_used.isoformat() if last_used else None,
+    }
+
+
+def _point(at: datetime, step: JSON) -> JSON:
+    good = step["requests"] - step["errors"]
+    return {
+        "at": at.isoformat(),
+        "requests": step["requests"],
+        "errors": step["errors"],
+        "tokens": step["new_tokens"],
+        "latency_ms": step["good_ms"] / good if good else None,
+        "tokens_per_second": _speed(step),
     }
 
 
@@ -179,3 +298,6 @@ def percentiles(values: Iterable[float]) -> tuple[float | None, float | None, fl
         return ordered[0], ordered[0], ordered[0]
     cuts = statistics.quantiles(ordered, n=100, method="inclusive")
     return cuts[49], cuts[94], cuts[98]
+
+
+NONE = _figures(dict.fromkeys(SUMS, 0), ())

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from sqlalchemy import delete, insert, select, update
 
-from .database import Database, clean, open_database
+from .database import Stored, clean
 from .errors import Conflict, InvalidRequest
 from .events import Receipt, Timing, Usage
 from .messages import (
@@ -51,19 +51,8 @@ Messages = list[ChatMessage]
 MAX_QUERY_CHARS = 1000  # SQLite refuses a LIKE pattern of 50,000 bytes
 
 
-class Sessions:
+class Sessions(Stored):
     """All conversations; safe to use from any thread."""
-
-    def __init__(self, database: str | Database) -> None:
-        """Open a database by URL, or use one that is open; then `close()` leaves it open."""
-        self._owned = isinstance(database, str)
-        self._database = open_database(database) if isinstance(database, str) else database
-        self.notices = self._database.notices
-
-    def close(self) -> None:
-        """Close the database if it was opened here."""
-        if self._owned:
-            self._database.close()
 
     # --- conversations ---------------------------------------------------------------------------
 

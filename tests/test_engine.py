@@ -94,8 +94,11 @@ async def test_a_cancelled_answer_is_never_kept(service: Service, echo: None):
 
 
 async def test_a_full_disk_does_not_lose_the_answer(service: Service, echo: None, monkeypatch):
-    def full(run: object) -> None:
+    def full(rows: object) -> None:
         raise StorageFailed("The disk is full.")
 
-    monkeypatch.setattr(service.records, "add", full)
-    assert (await ask(service, "fine")).text == "fine "
+    with monkeypatch.context() as disk:
+        disk.setattr(service.records, "_store", full)
+        assert (await ask(service, "fine")).text == "fine "
+        assert service.records.recent() == []
+    assert len(service.records.recent()) == 1

@@ -13,7 +13,7 @@ ROWS: list[set[str]] = [
     {"errors", "tasks", "schema", "events", "settings"},
     {"cards", "catalog", "database", "files", "media", "messages", "motion", "outputs", "transcripts", "tree"}
     | {"search"}
-    | {"registry", "sessions", "records", "cache"},
+    | {"registry", "sessions", "records", "slots", "cache"},
     {"runners"},
     {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "turns", "chats", "service"},
     {"api", "ui"},
@@ -30,7 +30,7 @@ CONFINED: dict[str, set[str]] = {
     "tokenizers": {"runners"},
     "safetensors": {"runners"},
     "tinydb": {"registry"},
-    "sqlalchemy": {"database", "messages", "sessions", "records", "tree"},
+    "sqlalchemy": {"database", "messages", "sessions", "records", "slots", "tree"},
     "moviepy": {"media"},
     "av": {"media"},
     "cv2": {"runners"},

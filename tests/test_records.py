@@ -3,9 +3,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
+from inference_chat.database import open_database
+from inference_chat.errors import StorageFailed
 from inference_chat.records import Records, Run, percentiles
 from inference_chat.schema import now
+from inference_chat.slots import SLOT, slot_of, slots
 
 from .databases import KINDS, database_urls
 
@@ -70,3 +74,78 @@ def test_a_window_leaves_out_what_is_older(records: Records):
 )
 def test_percentiles(values, expected):
     assert percentiles(values) == expected
+
+
+def test_a_noted_run_is_seen_by_whoever_reads_next(records: Records):
+    for number in range(20):
+        records.note(run())
+        assert records.metrics("m@1")["requests"] == number + 1
+    records.note(run())
+    assert records.stats()["tasks"]["text-generation"]["requests"] == 21
+    records.note(run())
+    assert len(records.recent()) == 22
+
+
+def test_noted_runs_are_stored_by_themselves_and_by_closing(tmp_path: Path):
+    url = f"sqlite:{tmp_path / 'runs.db'}"
+    records = Records(url)
+    for _ in range(500):
+        records.note(run())
+    records.close()
+    again = Records(url)
+    assert again.metrics("m@1")["requests"] == 500
+    again.close()
+
+
+def test_runs_that_cannot_be_stored_are_stored_later(records: Records, monkeypatch: pytest.MonkeyPatch):
+    def full(rows: object) -> None:
+        raise StorageFailed("The disk is full.")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(records, "_store", full)
+        records.note(run(total_ms=1))
+        with pytest.raises(StorageFailed):
+            records.add(run(total_ms=2))
+        assert records.metrics("m@1")["requests"] == 0
+    assert [item.total_ms for item in records.recent()] == [2, 1]
+
+
+def test_figures_that_are_remembered_follow_each_run(records: Records):
+    for total in (1, 3):
+        records.add(run(total_ms=total))
+        records.add(run("other@1"))
+        found = records.figures(["m@1", "other@1", "never@1"])
+        assert found["m@1"] == records.stats()["models"]["m@1"]
+        assert found["never@1"]["requests"] == 0
+    assert found["m@1"]["latency_ms_p50"] == 2
+
+
+def test_a_series_has_what_happened_when(records: Records):
+    early, late = slot_of(now()) - 5 * SLOT, slot_of(now())
+    records.add(run(started_at=early, completion_tokens=11, decode_ms=100, total_ms=110))
+    records.add(run(started_at=late, error="timeout"))
+    records.add(run(started_at=early - timedelta(days=9)))
+    series = records.series(timedelta(hours=1), 12)
+    assert [(point["requests"], point["errors"]) for point in series][-6:] == [(1, 0), *[(0, 0)] * 4, (1, 1)]
+    assert (series[-6]["tokens"], series[-6]["latency_ms"], series[-6]["tokens_per_second"]) == (11, 110, 100)
+    assert series[-6]["at"] == early.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("hours", "points", "steps"), [(1, 60, 12), (24, 24, 24), (24 * 7, 28, 28), (1, 1, 1)]
+)
+def test_a_series_covers_its_window(records: Records, hours: int, points: int, steps: int):
+    records.add(run())
+    series = records.series(timedelta(hours=hours), points)
+    assert len(series) == steps
+    assert sum(point["requests"] for point in series) == 1
+    assert series[-1]["requests"] == 1
+
+
+def test_runs_from_before_there_were_sums_are_added_up(tmp_path: Path):
+    database = open_database(f"sqlite:{tmp_path / 'runs.db'}")
+    Records(database).add(run(total_ms=5))
+    with database.write() as connection:
+        connection.execute(delete(slots))
+    assert Records(database).metrics("m@1")["requests"] == 1
+    database.close()
