@@ -122,7 +122,10 @@ async def _media_body(request: Request, service: TheService) -> tuple[MediaReque
     async with request.form(max_part_size=service.settings.max_body_mb << 20) as form:
         told = form.get("request", "{}")
         body = _parsed((await told.read()) if isinstance(told, UploadFile) else told)
-        sent = [(name, item) for name, item in form.multi_items() if name != "request"]
+        sent = [(name, item) for name, item in form.multi_items() if name not in ("request", "mask")]
+        if isinstance(mask := form.get("mask"), UploadFile):
+            kept = await service.intake.file(mask.file, "image")
+            body = body.model_copy(update={"parameters": {**body.parameters, "mask": kept.url}})
         return body, (*await _sent(service, sent), *await _linked(service, body))
 
 
@@ -228,6 +231,7 @@ def _media_form() -> JSON:
     schema.pop("$defs", None)
     file: JSON = {"type": "array", "items": {"type": "string", "format": "binary"}}
     fields: JSON = {"request": {"type": "string"}, "image": file, "video": file, "audio": file}
+    fields["mask"] = {"type": "string", "format": "binary"}
     form: JSON = {"type": "object", "properties": fields}
     content: JSON = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}
     return {"requestBody": {"required": True, "content": content}}

@@ -153,7 +153,8 @@ def _label(pipe: Any, prompt: str, name: str) -> int:
 
 
 def _steps(pipe: Any, options: Drawing, name: str) -> int:
-    most = int(getattr(pipe.scheduler.config, "num_train_timesteps", None) or 1000)
+    config = pipe.scheduler.config
+    most = int(getattr(config, "num_train_timesteps", None) or 1000) - int(getattr(config, "steps_offset", 0))
     default = _default(parameters_of(pipe), "num_inference_steps") or MOST_STEPS_UNASKED
     steps = options.steps or min(int(default), MOST_STEPS_UNASKED)
     if steps > most:
