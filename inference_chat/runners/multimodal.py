@@ -10,9 +10,10 @@ from ..events import Event, Progress
 from ..schema import Request
 from ..tasks import Task
 from .content import Senses, open_media
-from .loading import explained, load_model, load_reader
+from .loading import explained, load_model
 from .media_prompt import MediaPromptBuilder
 from .prepared import PreparedSteps
+from .processors import load_processor, prepares_clips
 from .prompt import Prompt
 from .text import TextOptions, TextRunner
 from .writing import Begun
@@ -44,9 +45,9 @@ class MultimodalRunner(TextRunner):
             self._load()
 
     def _load(self) -> None:
-        from transformers import AutoModelForMultimodalLM, AutoProcessor
+        from transformers import AutoModelForMultimodalLM
 
-        self._processor: Any = load_reader(AutoProcessor, self.checkpoint)
+        self._processor: Any = load_processor(self.checkpoint)
         self._tokenizer: Any = self._processor.tokenizer
         self._model: Any = load_model(AutoModelForMultimodalLM, self.checkpoint, self.placement)
         touch(self._model)
@@ -106,7 +107,7 @@ def senses_of(processor: Any) -> Senses:
     ears = getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
     return Senses(
         image=getattr(processor, "image_processor", None) is not None,
-        video=getattr(processor, "video_processor", None) is not None,
+        video=prepares_clips(processor),
         rate=int(ears.sampling_rate) if ears is not None else None,
     )
 

@@ -485,3 +485,155 @@ def donut(folder: Path) -> Path:
 
 
 CAPTIONS: dict[str, Build] = {"blip": blip, "git": git, "trocr": trocr, "donut": donut}
+
+
+# --- other families of vision chat --------------------------------------------------------------
+
+
+def llava_next(folder: Path) -> Path:
+    from transformers import (
+        LlavaNextConfig,
+        LlavaNextForConditionalGeneration,
+        LlavaNextImageProcessorPil,
+        LlavaNextProcessor,
+    )
+
+    words = tokenizer("<image>")
+    config = LlavaNextConfig(
+        vision_config=sight(),
+        text_config=llama(words),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=[[32, 64], [64, 32]],
+        vision_feature_layer=-1,
+        **ends(words),
+    )
+    eyes = LlavaNextImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size=SQUARE, image_grid_pinpoints=[[32, 64], [64, 32]]
+    )
+    processor = LlavaNextProcessor(
+        eyes,
+        words,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=TEMPLATE,
+    )
+    return save(LlavaNextForConditionalGeneration, config, processor, folder)
+
+
+def idefics3(folder: Path) -> Path:
+    from transformers import (
+        Idefics3Config,
+        Idefics3ForConditionalGeneration,
+        Idefics3ImageProcessorPil,
+        Idefics3Processor,
+    )
+
+    words = tokenizer(
+        "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>", "<row_1_col_1>"
+    )
+    config = Idefics3Config(
+        vision_config=EYES,
+        text_config=llama(words),
+        scale_factor=2,
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+        **ends(words),
+    )
+    eyes = Idefics3ImageProcessorPil(
+        size={"longest_edge": 32}, max_image_size={"longest_edge": 32}, do_image_splitting=False
+    )
+    processor = Idefics3Processor(eyes, words, image_seq_len=4, chat_template=TEMPLATE)
+    return save(Idefics3ForConditionalGeneration, config, processor, folder)
+
+
+def gemma3(folder: Path) -> Path:
+    from transformers import (
+        Gemma3Config,
+        Gemma3ForConditionalGeneration,
+        Gemma3ImageProcessorPil,
+        Gemma3Processor,
+    )
+
+    words = tokenizer(named={"boi_token": "<image>", "eoi_token": "<end_of_image>", "image_token": "<soft>"})
+    text = llama(words) | {"model_type": "gemma3_text", "head_dim": 16, "sliding_window": 24}
+    config = Gemma3Config(
+        text_config=text | {"query_pre_attn_scalar": 16},
+        vision_config=EYES | {"vision_use_head": False},
+        mm_tokens_per_image=4,
+        boi_token_index=words.boi_token_id,
+        eoi_token_index=words.eoi_token_id,
+        image_token_index=words.image_token_id,
+        **ends(words),
+    )
+    processor = Gemma3Processor(Gemma3ImageProcessorPil(size=SQUARE), words, TEMPLATE, image_seq_length=4)
+    return save(Gemma3ForConditionalGeneration, config, processor, folder)
+
+
+QWENS = {"Qwen2VL": "qwen2_vl_text", "Qwen2_5_VL": "qwen2_5_vl_text", "Qwen3VL": "qwen3_vl_text"}
+
+
+def qwen2_vl(folder: Path, family: str = "Qwen2VL") -> Path:
+    """As its makers write it; its processor is only files here, for it is not made without torchvision."""
+    import transformers
+    from transformers import Qwen2VLImageProcessorPil
+
+    words = tokenizer("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
+    number = words.convert_tokens_to_ids
+    text = llama(words) | {
+        "model_type": QWENS[family],
+        "rope_parameters": {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 10000.0},
+    }
+    eyes = {
+        "Qwen2VL": {"depth": 2, "embed_dim": 32, "hidden_size": 48, "num_heads": 2, "mlp_ratio": 2},
+        "Qwen2_5_VL": {
+            "depth": 2,
+            "hidden_size": 32,
+            "out_hidden_size": 48,
+            "num_heads": 2,
+            "intermediate_size": 48,
+            "fullatt_block_indexes": [1],
+            "window_size": 28,
+        },
+        "Qwen3VL": {
+            "depth": 2,
+            "hidden_size": 32,
+            "out_hidden_size": 48,
+            "num_heads": 2,
+            "intermediate_size": 48,
+            "num_position_embeddings": 16,
+            "deepstack_visual_indexes": [0],
+        },
+    }[family]
+    config = getattr(transformers, f"{family}Config")(
+        text_config=text,
+        vision_config=eyes | {"patch_size": 14, "temporal_patch_size": 2, "spatial_merge_size": 2},
+        image_token_id=number("<|image_pad|>"),
+        video_token_id=number("<|video_pad|>"),
+        vision_start_token_id=number("<|vision_start|>"),
+        vision_end_token_id=number("<|vision_end|>"),
+        **ends(words),
+    )
+    prepared = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=56 * 56, patch_size=14, merge_size=2)
+    save(getattr(transformers, f"{family}ForConditionalGeneration"), config, prepared, folder)
+    words.save_pretrained(folder)
+    marked = TEMPLATE.replace("<{{ part.type }}>", "<|vision_start|><|{{ part.type }}_pad|><|vision_end|>")
+    (folder / "chat_template.jinja").write_text(marked)
+    return folder
+
+
+def qwen2_5_vl(folder: Path) -> Path:
+    return qwen2_vl(folder, "Qwen2_5_VL")
+
+
+def qwen3_vl(folder: Path) -> Path:
+    return qwen2_vl(folder, "Qwen3VL")
+
+
+VISION |= {
+    "llava-next": llava_next,
+    "idefics3": idefics3,
+    "gemma3": gemma3,
+    "qwen2-vl": qwen2_vl,
+    "qwen2.5-vl": qwen2_5_vl,
+    "qwen3-vl": qwen3_vl,
+}

@@ -43,9 +43,18 @@ def tokenizer(*special: str, window: int = 1024, named: dict[str, str] | None = 
     words = [*special, *(named or {}).values()]
     if words:
         found.add_special_tokens({"additional_special_tokens": [*tiny.SPECIAL[2:], *words]})
-    for name, word in (named or {}).items():
-        setattr(found, name, word)
-        setattr(found, f"{name}_id", found.convert_tokens_to_ids(word))
+    if named:
+        from transformers import PreTrainedTokenizerFast
+
+        found = PreTrainedTokenizerFast(
+            tokenizer_object=found._tokenizer,
+            pad_token=found.pad_token,
+            eos_token=found.eos_token,
+            additional_special_tokens=[*tiny.SPECIAL[2:], *special],
+            model_specific_special_tokens=named,
+            model_max_length=window,
+            clean_up_tokenization_spaces=False,
+        )
     for name, value in more.items():
         setattr(found, name, value)
     return found
