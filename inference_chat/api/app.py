@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from starlette.middleware import Middleware
 
 from .. import __version__
 from ..service import Service
-from . import auth, chat, inference, models, operations, websocket
+from . import auth, chat, inference, media, models, operations, websocket
 from .errors import HANDLERS, problems
 from .middleware import BodyLimit, Envelope, SameOrigin
 from .openai import audio, completions, others
@@ -91,6 +92,8 @@ def _add_routes(app: FastAPI) -> None:
     ):
         more: dict[str, Any] = {"response_model": answer, "openapi_extra": inference.MEDIA_FORM}
         route("POST", f"/inference/{name}", infer, "inference", *failures, **more)
+
+    route("GET", "/media/{id}", media.show_media, "inference", 404, response_class=FileResponse)
 
     failures = (404, 409, 413, 503)
     route("POST", "/chat/start", chat.start_chat, "chat", 404, 413, 503, status_code=201)

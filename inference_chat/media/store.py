@@ -12,11 +12,12 @@ from ..errors import BadMedia, StorageFailed, TooLarge
 from ..files import explain_failure
 from ..schema import Media
 from ..tasks import Kind
-from .container import Limits, check
+from .container import Limits, check, sniff
 from .reel import opened
 
 BLOCK: Final = 1 << 20
 HEAD: Final = 64
+KINDS: Final[dict[str, Kind]] = {"image": "image", "audio": "audio", "video": "video"}
 
 
 class MediaStore:
@@ -48,13 +49,21 @@ class MediaStore:
         return Media(kind=kind, id=path.name, media_type=media_type, size=size, path=path)
 
     def find(self, id: str, kind: Kind) -> Media:
-        """A file that is kept; `BadMedia` when it is not, or no longer."""
+        """A file that is kept, to be used as one of that kind; `BadMedia` when it is none, or gone."""
+        found = self.look(id)
+        with found.path.open("rb") as file:
+            media_type = check(file.read(HEAD), kind, self.limits)
+        return found.model_copy(update={"kind": kind, "media_type": media_type})
+
+    def look(self, id: str) -> Media:
+        """A file that is kept, whatever it is; `BadMedia` when there is none of that id."""
         path = self._folder / id
         if len(id) != 64 or not id.isalnum() or not path.is_file():
-            raise BadMedia(f"The {kind} is no longer kept here; send it again.")
+            raise BadMedia("That file is not kept here any more; send it again.")
         with path.open("rb") as file:
-            media_type = check(file.read(HEAD), kind, self.limits)
+            media_type = sniff(file.read(HEAD)) or "application/octet-stream"
         os.utime(path)
+        kind = KINDS.get(media_type.partition("/")[0], "image")
         return Media(kind=kind, id=id, media_type=media_type, size=path.stat().st_size, path=path)
 
     def clean(self, seconds: float, needed: Collection[str] = ()) -> int:

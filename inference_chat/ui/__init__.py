@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ..service import Service
-from . import bar, chat, endpoints, image, media_endpoints
+from . import bar, chat, endpoints, image, media_endpoints, video
 from .news import news_of
 from .theme import LOOK
 
@@ -17,6 +17,7 @@ Tab = Callable[[Service], None]
 TABS: dict[str, Tab] = {
     "Chat": chat.build,
     "Image": image.build,
+    "Video": video.build,
 }
 
 # What the server that mounts the page needs beside it: the look, and how the page is told of a reply.
@@ -35,6 +36,6 @@ def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:
                     tab(service)
         endpoints.add(service)
         media_endpoints.add(service)
-    # An empty queue is looked at so often, in seconds. Gradio's own 0.001 takes 6 % of a core from the models.
+    # An empty queue is looked at so often, in seconds. Gradio's 0.001 takes 6 % of a core from the models.
     demo._queue.sleep_when_free = 0.02
     return demo

@@ -17,6 +17,14 @@ def picture(label: str = "Picture", **more: Any) -> gr.Image:
     return made
 
 
+def clip(label: str = "Clip", **more: Any) -> gr.Video:
+    """A place for a clip: dropped, chosen or recorded; its value is the path of the very file."""
+    sources: list[Any] = ["upload", "webcam"]
+    made: gr.Video = gr.Video(label=label, sources=sources, height=300, **more)
+    setattr(made, "preprocess", _path)  # noqa: B010
+    return made
+
+
 def _path(payload: Any) -> Any:
     """The path that Gradio has checked to be one of its uploads."""
     return payload.path if payload is not None else None

@@ -7,13 +7,13 @@ from typing import Any
 import gradio as gr
 
 from ..errors import InvalidRequest
-from ..jobs import Job
 from ..schema import JSON, Media
 from ..service import Service
 from ..tasks import Task
 from . import files, many, result
 from .choice import choice, wants
-from .parts import EVENT, caller, done, examples, heading, status, told, working
+from .parts import EVENT, caller, examples, heading, status, told
+from .running import Running, following
 
 LOOKS = (
     Task.OBJECT_DETECTION,
@@ -48,6 +48,7 @@ def build(service: Service) -> None:
 
 
 def _look(service: Service) -> None:
+    running = Running()
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
             picture = files.picture()
@@ -75,15 +76,16 @@ def _look(service: Service) -> None:
         job = await service.infer(
             who, group="image", task=task, model=model, prompt=text or None, media=media, parameters=given
         )
-        async for values in following(job):
+        async for values in following(job, running.of(request)):
             yield values
 
     inputs = [picture, words, *chosen.inputs]
-    asked = gr.on([go.click, words.submit], told(look, others=1), inputs, [line, seen], **EVENT)
-    stop.click(None, cancels=[asked], api_visibility="private")
+    gr.on([go.click, words.submit], told(look, others=1), inputs, [line, seen], **EVENT)
+    stop.click(running.stop, None, None, **EVENT)
 
 
 def _draw(service: Service) -> None:
+    running = Running()
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
             words = gr.Textbox(
@@ -109,23 +111,12 @@ def _draw(service: Service) -> None:
         job = await service.infer(
             who, group="image", task=task, model=model, prompt=text, media=media, parameters=options or {}
         )
-        async for values in following(job):
+        async for values in following(job, running.of(request)):
             yield values
 
     inputs = [words, picture, *chosen.inputs]
-    asked = gr.on([go.click, words.submit], told(draw, others=1), inputs, [line, made], **EVENT)
-    stop.click(None, cancels=[asked], api_visibility="private")
-
-
-async def following(job: Job) -> AsyncIterator[Any]:
-    """The line and the view while a job runs, and at its end; raises the job's error."""
-    before: JSON | None = None
-    async for said in working(job):
-        sketch = result.sketched(job)
-        yield said, gr.skip() if sketch in (None, before) else sketch
-        before = sketch
-    value = await result.shown(job, await job.result())
-    yield done(result.summary(value["output"])), value
+    gr.on([go.click, words.submit], told(draw, others=1), inputs, [line, made], **EVENT)
+    stop.click(running.stop, None, None, **EVENT)
 
 
 async def opened(service: Service, path: str) -> Media:

@@ -158,8 +158,8 @@ class MediaEndpoints:
         if isinstance(given, str):
             return await self._service.intake.link(given, kind or "image")
         path = await asyncio.to_thread(_uploaded, given)
-        kind = kind or await asyncio.to_thread(_kind, path)
-        return await self._service.intake.path(path, kind)
+        found: Kind = kind or await asyncio.to_thread(_kind, path)
+        return await self._service.intake.path(path, found)
 
 
 def _uploaded(given: object) -> Path:

@@ -14,7 +14,7 @@ from ..schema import JSON, Media
 from .render import seconds
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("dom.js", "regions.js", "result.js")
+SCRIPTS = ("dom.js", "regions.js", "clip.js", "result.js")
 THRESHOLD = 0.5  # where the view's slider stands at first
 START = "drawResult();\nwatch('value', drawResult);"
 
@@ -45,7 +45,11 @@ async def shown(job: Job, result: Result) -> JSON:
         "notes": list(end.notes),
         "settings": end.receipt.model_dump(mode="json") if end.receipt else None,
     }
-    return value | (await asyncio.to_thread(_source, picture) if picture else {})
+    if picture is not None:
+        value |= await asyncio.to_thread(_source, picture)
+    if clip := next((one for one in request.media if one.kind == "video"), None):
+        value["source_clip"] = f"media/{clip.id}"
+    return value
 
 
 def sketched(job: Job) -> JSON | None:
@@ -68,6 +72,10 @@ def summary(output: Output) -> str:
             return "Nothing was found."
         case {"images": list(images)}:
             return "One picture." if len(images) == 1 else f"{len(images)} pictures."
+        case {"tracks": list(tracks)}:
+            return _counted([track["label"] for track in tracks]) if tracks else "Nothing was followed."
+        case {"scenes": list(scenes)}:
+            return "One scene." if len(scenes) == 1 else f"{len(scenes)} scenes."
         case {"text": str(text)}:
             return text if len(text) <= 80 else f"{text[:80]}…"
         case _:

@@ -17,7 +17,7 @@ function drawResult() {
 function show(shown) {
   showing = shown;
   const body = shown.preview ? [picture(shown.preview, "What it looks like so far")] : [...drawn(shown), figures(shown), downloads(shown)];
-  $(".ic-result").replaceChildren(el("div", { class: "ic-found" }, body), strip());
+  $(".ic-result").replaceChildren(...[el("div", { class: "ic-found" }, body), strip()].filter(Boolean));
 }
 
 function empty() {
@@ -25,7 +25,9 @@ function empty() {
   $(".ic-result").replaceChildren(el("p", { class: "ic-nothing" }, text));
 }
 
-function drawn({ output, source, task }) {
+function drawn(shown) {
+  const { output, source } = shown;
+  if (shown.source_clip) return clip(shown);
   if (Array.isArray(output)) {
     if (!output.length) return [source ? picture(source) : null, el("p", { class: "ic-none" }, "Nothing was found.")];
     return output[0].box || output[0].mask ? regions(source, output) : [source ? picture(source) : null, bars(output)];
@@ -73,16 +75,22 @@ function figures({ figures, notes = [], model, settings }) {
 }
 
 function downloads(shown) {
-  const rows = Array.isArray(shown.output) ? shown.output : null;
+  const rows = tableOf(shown.output);
   return el("div", { class: "ic-downloads" },
     el("button", { type: "button", class: "ic-small", on: { click: () => save("result.json", JSON.stringify({ model: shown.model, task: shown.task, output: shown.output }, null, 2), "application/json") } }, "JSON"),
     rows?.length ? el("button", { type: "button", class: "ic-small", on: { click: () => save("result.csv", csv(rows), "text/csv") } }, "CSV") : null);
 }
 
+// Rows for a table: labels as they are, tracks with one row for each moment.
+function tableOf(output) {
+  if (output.tracks) return output.tracks.flatMap((track) => track.frames.map((place) => ({ track: track.id, label: track.label, ...place })));
+  return Array.isArray(output) ? output : null;
+}
+
 function csv(rows) {
   const quoted = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value ?? "");
-  const head = ["label", "score", "xmin", "ymin", "xmax", "ymax"];
-  const line = ({ label, score, box = {} }) => [label, score, box.xmin, box.ymin, box.xmax, box.ymax].map(quoted).join(",");
+  const head = [...("track" in rows[0] ? ["track", "time_s"] : []), "label", "score", "xmin", "ymin", "xmax", "ymax"];
+  const line = ({ box = {}, ...row }) => head.map((name) => quoted(row[name] ?? box[name])).join(",");
   return [head.join(","), ...rows.map(line)].join("\n");
 }
 
