@@ -25,7 +25,8 @@ from .schema import JSON, Content, Message, Request, explain
 from .sessions import Sessions
 from .settings import Settings
 from .tasks import Task
-from .turns import Turn, check_text, failure, outcome, prompt_of
+from .turns import Alone, Turn, check_text, failure, outcome, prompt_of
+from .unstored import Unstored
 
 __all__ = ["Chats", "Turn"]
 
@@ -47,6 +48,7 @@ class Chats:
         self._turns: dict[str, Turn] = {}
         self._starting: set[str] = set()
         self._listeners: dict[str, set[asyncio.Queue[Turn]]] = {}
+        self._unstored = Unstored(self._finish)
 
     # --- conversations ---------------------------------------------------------------------------
 
@@ -116,14 +118,16 @@ class Chats:
     ) -> builtins.list[ChatMessage]:
         """Messages from the first to `leaf_id`, or to the newest of the chosen branch."""
         await self.get(caller, session_id)
-        return await self._store(self._sessions.path, session_id, leaf_id)
+        path = await self._store(self._sessions.path, session_id, leaf_id)
+        return [self._unstored.shown(message) for message in path]
 
     async def history(
         self, caller: Caller, session_id: str, *, limit: int = 50, before: str | None = None
     ) -> tuple[builtins.list[ChatMessage], bool]:
         """The last `limit` messages before message `before`, oldest first, and whether there are more."""
         await self.get(caller, session_id)
-        return await self._store(self._sessions.history, session_id, limit=limit, before=before)
+        found, more = await self._store(self._sessions.history, session_id, limit=limit, before=before)
+        return [self._unstored.shown(message) for message in found], more
 
     async def select(self, caller: Caller, session_id: str, message_id: str) -> Session:
         """Show the branch that goes through a message."""
@@ -271,11 +275,15 @@ class Chats:
             turn.job.cancel()
         for session_id in list(self._turns):
             await self._settled(session_id)
+        await self._unstored.close()
 
     # --- inside ----------------------------------------------------------------------------------
 
     async def _store(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         return await asyncio.to_thread(function, *arguments, **named)
+
+    async def _finish(self, reply_id: str, **end: Any) -> ChatMessage:
+        return await self._store(self._sessions.finish, reply_id, **end)
 
     def _check(self, content: Content) -> None:
         """Refuse a message that is empty, too long or malformed."""
@@ -293,10 +301,10 @@ class Chats:
             raise InvalidRequest("The conversation is empty; send a message first.")
         return found
 
-    def _alone(self, session_id: str) -> "_Starting":
+    def _alone(self, session_id: str) -> Alone:
         if session_id in self._turns or session_id in self._starting:
             raise SessionBusy("A reply is being written in this conversation; stop it or wait for its end.")
-        return _Starting(self._starting, session_id)
+        return Alone(self._starting, session_id)
 
     async def _alone_with(self, session: Session, begin: Callable[[Session], Awaitable[Turn]]) -> Turn:
         """Begin a turn, alone in its conversation, on what the conversation is by then.
@@ -331,7 +339,7 @@ class Chats:
             turn = Turn(session.id, user, reply, self._jobs.start(request), prefix)
         except InferenceChatError as error:
             with contextlib.suppress(InferenceChatError):  # the first error is the one to tell
-                await self._store(self._sessions.finish, reply.id, text=prefix, **failure(error))
+                await self._unstored.finish(reply.id, text=prefix, **failure(error))
             raise
         self._turns[session.id] = turn
         turn.task = asyncio.create_task(self._write(turn), name=f"reply-{reply.id}")
@@ -344,10 +352,7 @@ class Chats:
         """Store the reply as it grows, and its end."""
         try:
             end = await self._followed(turn)
-            stored: ChatMessage = await self._store(
-                self._sessions.finish, turn.reply.id, text=turn.text, **end
-            )
-            return stored
+            return await self._unstored.finish(turn.reply.id, text=turn.text, **end)
         finally:
             del self._turns[turn.session_id]
 
@@ -377,19 +382,6 @@ class Chats:
         turn = self._turns.get(session_id)
         if turn is not None and turn.task is not None:
             await asyncio.wait([turn.task])
-
-
-class _Starting:
-    """Marks a conversation as taken while its turn is being stored."""
-
-    def __init__(self, starting: set[str], session_id: str) -> None:
-        self._starting, self._session_id = starting, session_id
-
-    def __enter__(self) -> None:
-        self._starting.add(self._session_id)
-
-    def __exit__(self, *_: object) -> None:
-        self._starting.discard(self._session_id)
 
 
 def _log_failure(task: "asyncio.Task[ChatMessage]") -> None:

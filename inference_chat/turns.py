@@ -55,6 +55,19 @@ class Turn:
         return await asyncio.shield(self.task)
 
 
+class Alone:
+    """Marks a conversation as taken while its turn is being stored."""
+
+    def __init__(self, starting: set[str], session_id: str) -> None:
+        self._starting, self._session_id = starting, session_id
+
+    def __enter__(self) -> None:
+        self._starting.add(self._session_id)
+
+    def __exit__(self, *_: object) -> None:
+        self._starting.discard(self._session_id)
+
+
 def check_text(text: str, most: int) -> None:
     """Refuse what cannot be stored or read: `TooLarge` above `most` characters, `InvalidRequest`."""
     if len(text) > most:

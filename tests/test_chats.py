@@ -1,11 +1,12 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from inference_chat import runners
+from inference_chat import runners, unstored
 from inference_chat.errors import (
     InvalidRequest,
     Overloaded,
@@ -32,6 +33,23 @@ async def service(tmp_path: Path, tiny_llama: Path, monkeypatch) -> AsyncIterato
 @pytest.fixture
 async def session(service: Service) -> str:
     return (await service.chats.start(ANNE)).id
+
+
+@pytest.fixture
+def full_disk(service: Service, monkeypatch) -> Callable[[], AbstractContextManager[None]]:
+    """A block in which no reply can be stored at its end; stored replies are tried again often."""
+    monkeypatch.setattr(unstored, "RETRY_SECONDS", 0.01)
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageFailed("The disk is full.")
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        with monkeypatch.context() as disk:
+            disk.setattr(service.sessions, "finish", full)
+            yield
+
+    return block
 
 
 async def say(service: Service, session: str, text: str, **more: Any) -> Any:
@@ -91,16 +109,35 @@ async def test_a_failed_reply_says_so_and_the_conversation_goes_on(service: Serv
     assert (await say(service, session, "fine")).text == "fine "
 
 
-async def test_a_full_disk_at_the_end_is_told_and_leaves_nothing_busy(service, session, monkeypatch):
-    def full(*_: object, **__: object) -> None:
-        raise StorageFailed("The disk is full.")
+async def test_a_full_disk_at_the_end_is_told_and_made_good(service, session, full_disk):
+    with full_disk(), pytest.raises(StorageFailed):
+        await say(service, session, "one")
+    assert service.chats.current(session) is None
+    reply = (await service.chats.path(ANNE, session))[-1]
+    assert (reply.status, reply.text, reply.error["code"]) == ("complete", "one ", "storage_failed")
+    assert (await say(service, session, "two")).status == "complete"
+    await asyncio.sleep(0.05)
+    (kept, _), stored = await service.chats.history(ANNE, session), service.sessions.path(session)
+    assert kept == stored
+    assert (stored[1].status, stored[1].text, stored[1].error) == ("complete", "one ", None)
 
-    with monkeypatch.context() as disk:
-        disk.setattr(service.sessions, "finish", full)
+
+async def test_a_disk_that_stays_full_leaves_the_reply_to_the_next_start(tmp_path, service, full_disk):
+    session = (await service.chats.start(ANNE)).id
+    with full_disk():
         with pytest.raises(StorageFailed):
             await say(service, session, "one")
-    assert service.chats.current(session) is None
-    assert (await say(service, session, "two")).status == "complete"
+        await asyncio.sleep(0.05)
+        await service.chats.close()
+    assert service.sessions.mark_interrupted() == 1
+
+
+async def test_a_reply_that_was_cleared_meanwhile_is_let_go(service, session, full_disk):
+    with full_disk(), pytest.raises(StorageFailed):
+        await say(service, session, "one")
+    await service.chats.clear(ANNE, session)
+    await service.chats.close()
+    assert await service.chats.path(ANNE, session) == []
 
 
 async def test_a_sender_who_leaves_is_still_answered(service: Service, session: str, monkeypatch):

@@ -15,7 +15,8 @@ ROWS: list[set[str]] = [
     | {"search"}
     | {"registry", "sessions", "records", "slots", "cache"},
     {"runners"},
-    {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "turns", "chats", "service"},
+    {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "turns", "unstored"}
+    | {"chats", "service"},
     {"api", "ui"},
     {"start", "__main__", "__init__"},
 ]
