@@ -50,7 +50,7 @@ sound is made anew by seeded formulas (`examples/train_starters/ears_sounds.py`)
 40 dB or none, at any loudness. Muon on the hidden matrices and AdamW on the rest, averaged weights.
 
 ```
-python -m examples.train_starters ears
+python -m examples.train_starters ears --steps {steps}
 ```
 
 Data: our own formulas. No recording and no weights of another model were used.
@@ -115,6 +115,7 @@ def finish(folder: Path, training: dict[str, object], each: int = 50) -> None:
     config = Ears(folder).model.config
     print(measured)
     body = _BODY.format(
+        steps=measured["training"]["steps"],
         millions=measured["parameters"] / 1e6,
         megabytes=measured["megabytes"],
         count=len(names()),

@@ -63,7 +63,7 @@ is no judgement of people.
 InfoNCE; fp16 weights; Muon on the hidden matrices and AdamW on the rest, averaged weights.
 
 ```
-python -m examples.train_starters embedder
+python -m examples.train_starters embedder --steps {steps}
 ```
 
 Data: our own wordings only (`examples/train_starters/embedder_data.py`).
@@ -168,6 +168,7 @@ def finish(folder: Path, training: dict[str, object], tested: int = 3000) -> Non
         f"{one} · {other}": f"{float(embedder([one])[0] @ embedder([other])[0]):.2f}" for one, other in PAIRS
     }
     body = _BODY.format(
+        steps=measured["training"]["steps"],
         millions=measured["parameters"] / 1e6,
         megabytes=measured["megabytes"],
         width=config.hidden_size,

@@ -59,7 +59,7 @@ speaks; SpecAugment, Muon on the hidden matrices and AdamW on the rest, averaged
 sentences are learnt in a window cut to their length.
 
 ```
-python -m examples.train_starters listener
+python -m examples.train_starters listener --steps {steps}
 ```
 
 Training needs the program `espeak-ng` (GPL-3.0; only sounds that it made were used, no part of it
@@ -163,6 +163,7 @@ def finish(folder: Path, tests: Mapping[str, Speech], training: Mapping[str, Any
     listener = Listener(folder)
     config = listener.model.config
     body = _BODY.format(
+        steps=measured["training"]["steps"],
         millions=measured["parameters"] / 1e6,
         megabytes=measured["megabytes"],
         each=measured["sentences"],

@@ -45,7 +45,7 @@ def tokenizer(folder: Path, texts: int = 40_000, vocabulary: int = 4000) -> PreT
     return learnt
 
 
-def config(vocabulary: int, hidden: int = 192, layers: int = 3) -> BertConfig:
+def config(vocabulary: int, hidden: int = 128, layers: int = 3) -> BertConfig:
     """The model's shape."""
     return BertConfig(
         vocab_size=vocabulary,
@@ -101,7 +101,7 @@ def loss(model: Any, batch: Batch, progress: float) -> torch.Tensor:
     return functional.cross_entropy(logits.float(), batch["labels"], label_smoothing=0.05)
 
 
-def train(plan: Plan, hidden: int = 192, layers: int = 3, texts: int = 40_000) -> Fitting:
+def train(plan: Plan, hidden: int = 128, layers: int = 3, texts: int = 40_000) -> Fitting:
     """Trains, exports, measures and writes the card."""
     torch.manual_seed(plan.seed)
     known = tokenizer(plan.work / "tokenizer", texts)

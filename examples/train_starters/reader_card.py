@@ -66,7 +66,7 @@ hidden words; cross-entropy with smoothed labels, Muon on the hidden matrices an
 averaged weights.
 
 ```
-python -m examples.train_starters reader
+python -m examples.train_starters reader --steps {steps}
 ```
 
 Data: our own wordings only. No weights and no text of another model were used.
@@ -159,6 +159,7 @@ def finish(folder: Path, training: dict[str, object]) -> None:
         for text, answers in zip(SAMPLES, reader(SAMPLES), strict=True)
     }
     body = _BODY.format(
+        steps=measured["training"]["steps"],
         millions=measured["parameters"] / 1e6,
         megabytes=measured["megabytes"],
         tasks=len(tasks()),
