@@ -150,6 +150,8 @@ TEXTS: tuple[Family, ...] = (
     Family("ForMaskedLM", TextEncoderRunner, (Task.FEATURE_EXTRACTION,)),
 )
 
+LISTENS = (Task.ANY_TO_ANY, Task.AUTOMATIC_SPEECH_RECOGNITION, Task.TEXT_GENERATION)
+SEES_AND_LISTENS = (*SEES, Task.AUTOMATIC_SPEECH_RECOGNITION)
 CAPTIONS = (Task.IMAGE_TO_TEXT, Task.VISUAL_QUESTION_ANSWERING)
 REWRITES = (Task.SUMMARIZATION, Task.TRANSLATION, Task.TEXT_GENERATION)
 CAPTION_MODELS = (
@@ -170,6 +172,8 @@ FAMILIES: tuple[Family, ...] = (
     Family("BlipForQuestionAnswering", CaptionRunner, (Task.VISUAL_QUESTION_ANSWERING,)),
     Family("ForConditionalGeneration", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", MultimodalRunner, SEES, "vision_config"),
+    Family("ForConditionalGeneration", MultimodalRunner, LISTENS, "audio_config"),
+    Family("ForConditionalGeneration", MultimodalRunner, SEES_AND_LISTENS, "thinker_config"),
     Family("ForConditionalGeneration", RewritingRunner, REWRITES, "is_encoder_decoder"),
     Family("MTModel", RewritingRunner, (Task.TRANSLATION, Task.TEXT_GENERATION)),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),

@@ -21,12 +21,14 @@ WORDS: dict[Kind, str] = {"image": "pictures", "audio": "sounds", "video": "clip
 class Senses:
     """What a model takes besides text; `rate` is the one it hears at, in samples a second.
 
+    It hears `hears` seconds at once: longer sounds come to it in parts.
     A model with `image` but no `video` is shown a clip as pictures, each with its second.
     """
 
     image: bool = False
     video: bool = False
     rate: int | None = None
+    hears: float | None = None
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -141,8 +143,11 @@ def _url(part: ImagePart | VideoPart | AudioPart) -> str:
 
 def _medium(medium: Media, opened: Mapping[str, Any], senses: Senses, frames: int) -> list[dict[str, Any]]:
     thing = opened[medium.id]
-    if medium.kind != "video":
-        return [{"type": medium.kind, medium.kind: thing}]
+    if medium.kind == "image":
+        return [{"type": "image", "image": thing}]
+    if medium.kind == "audio":
+        size = int((senses.hears or 0) * (senses.rate or 0)) or len(thing)
+        return [{"type": "audio", "audio": thing[at : at + size]} for at in range(0, len(thing), size)]
     shot = shot_of(thing, frames)
     if senses.video:
         return [{"type": "video", "video": shot}]

@@ -45,13 +45,20 @@ class MultimodalRunner(TextRunner):
             self._load()
 
     def _load(self) -> None:
-        from transformers import AutoModelForMultimodalLM
+        import transformers
 
+        auto: Any = transformers.AutoModelForMultimodalLM
+        if (
+            "thinker_config" in self.checkpoint.config
+        ):  # the part that writes; the one that speaks is left out
+            whole = self.checkpoint.architecture
+            auto = getattr(transformers, whole.replace("ForConditional", "ThinkerForConditional"))
         self._processor: Any = load_processor(self.checkpoint)
         self._tokenizer: Any = self._processor.tokenizer
-        self._model: Any = load_model(AutoModelForMultimodalLM, self.checkpoint, self.placement)
+        self._model: Any = load_model(auto, self.checkpoint, self.placement)
         touch(self._model)
-        self._window = self.checkpoint.window
+        text = self._model.config.get_text_config(decoder=True)
+        self._window = getattr(text, "max_position_embeddings", None) or self.checkpoint.window
         self._senses = senses_of(self._processor)
         self._prompts: MediaPromptBuilder = MediaPromptBuilder(
             self._processor, self._window, self.name, self._senses
@@ -109,6 +116,7 @@ def senses_of(processor: Any) -> Senses:
         image=getattr(processor, "image_processor", None) is not None,
         video=prepares_clips(processor),
         rate=int(ears.sampling_rate) if ears is not None else None,
+        hears=getattr(ears, "chunk_length", None),
     )
 
 

@@ -637,3 +637,105 @@ VISION |= {
     "qwen2.5-vl": qwen2_5_vl,
     "qwen3-vl": qwen3_vl,
 }
+
+
+# --- chat that hears ----------------------------------------------------------------------------
+
+
+def qwen2_audio(folder: Path) -> Path:
+    from transformers import (
+        Qwen2AudioConfig,
+        Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    words = tokenizer("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>")
+    config = Qwen2AudioConfig(
+        audio_config={
+            "d_model": 32,
+            "encoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "encoder_ffn_dim": 48,
+            "num_mel_bins": 40,
+            "max_source_positions": 100,
+            "initializer_range": 0.2,
+        },
+        text_config=llama(words) | {"model_type": "qwen2"},
+        audio_token_index=words.convert_tokens_to_ids("<|AUDIO|>"),
+        **ends(words),
+    )
+    ears = WhisperFeatureExtractor(feature_size=40, chunk_length=2)
+    processor = Qwen2AudioProcessor(ears, words, TEMPLATE.replace("<{{ part.type }}>", "<|AUDIO|>"))
+    return save(Qwen2AudioForConditionalGeneration, config, processor, folder)
+
+
+def qwen2_5_omni(folder: Path) -> Path:
+    """A thinker without a talker; the processor's files as its makers write them."""
+    from transformers import (
+        Qwen2_5OmniConfig,
+        Qwen2_5OmniForConditionalGeneration,
+        Qwen2VLImageProcessorPil,
+        WhisperFeatureExtractor,
+    )
+
+    named = {
+        "image_token": "<|IMAGE|>",
+        "audio_token": "<|AUDIO|>",
+        "video_token": "<|VIDEO|>",
+        "vision_bos_token": "<|vision_bos|>",
+        "vision_eos_token": "<|vision_eos|>",
+        "audio_bos_token": "<|audio_bos|>",
+        "audio_eos_token": "<|audio_eos|>",
+    }
+    words = tokenizer(named=named)
+    number = words.convert_tokens_to_ids
+    rope = {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 10000.0}
+    thinker = {
+        "audio_config": {
+            "d_model": 32,
+            "encoder_layers": 1,
+            "encoder_attention_heads": 2,
+            "encoder_ffn_dim": 48,
+            "num_mel_bins": 40,
+            "max_source_positions": 100,
+            "n_window": 20,
+            "output_dim": 48,
+        },
+        "vision_config": {
+            "depth": 1,
+            "hidden_size": 32,
+            "out_hidden_size": 48,
+            "num_heads": 2,
+            "intermediate_size": 48,
+            "fullatt_block_indexes": [0],
+            "window_size": 28,
+            "patch_size": 14,
+        },
+        "text_config": llama(words) | {"model_type": "qwen2_5_omni_text", "rope_parameters": rope},
+        "image_token_index": number("<|IMAGE|>"),
+        "video_token_index": number("<|VIDEO|>"),
+        "audio_token_index": number("<|AUDIO|>"),
+        "audio_start_token_id": number("<|audio_bos|>"),
+        "audio_end_token_id": number("<|audio_eos|>"),
+        "vision_start_token_id": number("<|vision_bos|>"),
+        "vision_end_token_id": number("<|vision_eos|>"),
+        "initializer_range": 0.2,
+    }
+    config = Qwen2_5OmniConfig(thinker_config=thinker, enable_audio_output=False)
+    eyes = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=56 * 56, patch_size=14, merge_size=2)
+    save(Qwen2_5OmniForConditionalGeneration, config, eyes, folder)
+    told = json.loads((folder / "preprocessor_config.json").read_text())
+    WhisperFeatureExtractor(feature_size=40, chunk_length=2).save_pretrained(folder)
+    both = json.loads((folder / "preprocessor_config.json").read_text()) | told
+    (folder / "preprocessor_config.json").write_text(json.dumps(both))
+    words.save_pretrained(folder)
+    marks = (
+        "{% if part.type == 'image' %}<|vision_bos|><|IMAGE|><|vision_eos|>"
+        "{% else %}<|audio_bos|><|AUDIO|><|audio_eos|>{% endif %}"
+    )
+    (folder / "chat_template.jinja").write_text(TEMPLATE.replace("<{{ part.type }}>", marks))
+    return folder
+
+
+LISTENING: dict[str, Build] = {"qwen2-audio": qwen2_audio, "qwen2.5-omni": qwen2_5_omni}
