@@ -14,6 +14,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from examples.train_starters.card import table, write_card
 from examples.train_starters.measuring import latency, weights_facts
+from examples.train_starters.scene_batches import SIDE
 from examples.train_starters.shapes_world import Split, World, render, stream
 from examples.train_starters.vision_talk import (
     ONE_PICTURE,
@@ -24,7 +25,7 @@ from examples.train_starters.vision_talk import (
     one_picture,
     two_pictures,
 )
-from examples.train_starters.vision_tower import SIDE, draw
+from examples.train_starters.vision_tower import GRID, draw
 
 PER_KIND = 200
 _FRONT = """---
@@ -67,10 +68,11 @@ In conversations of several turns: **{turns:.1%}** of {turn_total} answers exact
 
 ## Recipe
 
-{shape}. First the eye alone learnt to say per cell of an 8 x 8 grid whether an object's centre is there,
-which, and what covers the cell; that head was thrown away. Then the decoder learnt from conversations
-written by seeded generators, with the eye held still; loss on answers only. Muon on matrices (the eye's
-convolutions included), AdamW on the rest, averaged weights, fp16. To train it again:
+{shape}. The eye's convolutions began as those of starter-detector where that was at hand. First the eye
+alone learnt to say per cell of a {grid} x {grid} grid whether an object's centre is there, which, and
+what covers the cell; that head was thrown away. Then the decoder learnt from conversations written by
+seeded generators, with the eye held still; loss on answers only. Muon on matrices (the eye's convolutions
+included), AdamW on the rest, averaged weights, fp16. To train it again:
 
 ```
 python -m examples.train_starters vision-chat
@@ -230,10 +232,10 @@ def finish(folder: Path, world: World, training: dict[str, object], per_kind: in
         turns=measured["turns"],
         turn_total=measured["turn_total"],
         facts=table(("", ""), _facts(measured)),
-        shape=f"A hybrid eye (ResNet of {eye.backbone_config.hidden_sizes[0]} and {eye.backbone_config.hidden_sizes[1]} "
-        f"channels, {eye.num_hidden_layers} attention layer(s) of {eye.hidden_size}) and a Llama of "
+        shape=f"A hybrid eye (ResNet of {', '.join(map(str, eye.backbone_config.hidden_sizes))} channels, {eye.num_hidden_layers} attention layer(s) of {eye.hidden_size}) and a Llama of "
         f"{text.num_hidden_layers} layers, width {text.hidden_size}, {text.vocab_size} tokens",
         side=SIDE,
+        grid=GRID,
         missed=f"Below the goal of 0.95 (describe 0.90): {', '.join(below)}." if below else "",
         samples=_samples(looker, world),
     )
@@ -261,7 +263,7 @@ def _facts(measured: dict[str, Any]) -> dict[str, object]:
         "Parameters": f"{measured['parameters']:,}",
         "Weights": f"{measured['megabytes']} MB, fp16",
         "Time per short answer": f"{measured['milliseconds']} ms, fp32 ({measured['machine']})",
-        "Training": f"{training['minutes']} min of the decoder after {training.get('tower_minutes', 0)} min of the eye, "
+        "Training": f"{training['minutes']} min of the decoder after {training['tower_minutes']} min of the eye, "
         f"{training['threads']} thread(s), {training['device']}, other work beside; "
-        f"{training['steps']:,} steps, seed {training['seed']}",
+        f"{training['steps']:,} steps of the decoder, seed {training['seed']}",
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from tokenizers import normalizers
 from torch import nn
 from torch.nn import functional
@@ -23,10 +24,11 @@ from transformers import (
 )
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
-from examples.train_starters import checkpoint, vision_card, vision_tower
+from examples.train_starters import checkpoint, classifier, vision_card, vision_tower
 from examples.train_starters.chat_tokenizer import END, PAD, token_id, train_tokenizer
 from examples.train_starters.fitting import Batch, Fitting, Plan
 from examples.train_starters.questions import any_question
+from examples.train_starters.scene_batches import SIDE, picture, to_pixels
 from examples.train_starters.shapes_world import Scene, World, stream
 from examples.train_starters.vision_talk import (
     ONE_PICTURE,
@@ -37,7 +39,7 @@ from examples.train_starters.vision_talk import (
     one_picture,
     two_pictures,
 )
-from examples.train_starters.vision_tower import FIRST_WORLD, GRID, SIDE, draw, picture, to_pixels
+from examples.train_starters.vision_tower import FIRST_WORLD, GRID, draw
 
 IMAGE = "<image>"
 WINDOW = 2048
@@ -66,8 +68,8 @@ class Shape:
     hidden: int = 160
     layers: int = 4
     heads: int = 5
-    width: int = 40
     eye: int = 128
+    widths: tuple[int, ...] = classifier.WIDTHS[:3]
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def config(known: PreTrainedTokenizerFast, shape: Shape) -> LlavaConfig:
         pad_token_id=token_id(known, PAD),
     )
     return LlavaConfig(
-        vision_config=vision_tower.vision_config(shape.width, shape.eye),
+        vision_config=vision_tower.vision_config(shape.widths, shape.eye),
         text_config=text,
         image_token_index=token_id(known, IMAGE),
         image_seq_length=GRID * GRID,
@@ -138,6 +140,7 @@ def processor(known: PreTrainedTokenizerFast) -> LlavaProcessor:
         crop_size={"height": SIDE, "width": SIDE},
         do_center_crop=False,
         do_pad=True,
+        resample=Image.Resampling.BILINEAR,
         image_mean=[0.5] * 3,
         image_std=[0.5] * 3,
     )
@@ -278,9 +281,11 @@ def loss(talker: Talker, batch: Batch, progress: float) -> torch.Tensor:
     return (each * weights[taught]).sum() / weights.sum()
 
 
-def train_tower(plan: Plan, world: World, shape: Shape) -> vision_tower.Tower:
+def train_tower(plan: Plan, world: World, shape: Shape, detector: Path | None) -> vision_tower.Tower:
     """The eye, trained or taken up."""
-    tower = vision_tower.Tower(vision_tower.vision_config(shape.width, shape.eye))
+    tower = vision_tower.Tower(vision_tower.vision_config(shape.widths, shape.eye))
+    if detector is not None:
+        tower.begin_as(detector)
     Fitting(plan, tower, vision_tower.loss, lambda at: vision_tower.batches(world, plan.seed, at)).run()
     return tower
 
@@ -290,10 +295,14 @@ def train(
     world: World = FIRST_WORLD,
     shape: Shape = Shape(),
     start: Path | None = None,
+    detector: Path | None = None,
     tower_share: float = 0.35,
     per_kind: int = vision_card.PER_KIND,
 ) -> Fitting:
-    """Trains eye and decoder, exports, measures and writes the card; `start` is a folder to go on from."""
+    """Trains eye and decoder, exports, measures and writes the card.
+
+    `start` is a folder to go on from; the eye begins with the convolutions of the folder `detector`.
+    """
     torch.manual_seed(plan.seed)
     known = tokenizer(start or plan.work / "tokenizer", world)
     llava = LlavaForConditionalGeneration(config(known, shape))
@@ -301,7 +310,7 @@ def train(
         llava = LlavaForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
     elif not (plan.work / "checkpoint.pt").exists():
         eye = replace(plan, work=plan.work / "tower", filters=True, minutes=plan.minutes * tower_share)
-        llava.model.vision_tower.load_state_dict(train_tower(eye, world, shape).eye.state_dict())
+        llava.model.vision_tower.load_state_dict(train_tower(eye, world, shape, detector).eye.state_dict())
     encoder = Encoder(known)
     talk_plan = replace(plan, minutes=plan.minutes * (1 - tower_share))
     talker = Talker(llava)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from examples.train_starters.questions import RELATIONS, Split, ask, plural, with_article
+from examples.train_starters.scene_batches import SIDE
 from examples.train_starters.shapes_world import COLOURS, Scene, Thing, World, overlap, place
-from examples.train_starters.vision_tower import SIDE, cell
+from examples.train_starters.vision_tower import cell
 
 MARGIN = 0.10
 _EDGE = 0.04

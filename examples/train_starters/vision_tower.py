@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 from transformers import DPTConfig, DPTModel, ResNetConfig
 
+from examples.train_starters import classifier
 from examples.train_starters.fitting import Batch
+from examples.train_starters.scene_batches import SIDE, picture, to_pixels
 from examples.train_starters.shapes_world import (
     COLOURS,
     SHAPES,
@@ -23,12 +26,12 @@ from examples.train_starters.shapes_world import (
     Split,
     World,
     index_map,
-    render,
     stream,
 )
 from examples.train_starters.shapes_world import scene as draw_scene
 
-SIDE, GRID = 64, 8
+GRID = 6
+_BACKBONE = "model.backbone.model."
 # The part of the world that a small model learns in minutes. Up to four objects; five only in tests.
 FIRST_WORLD = World(
     shapes=("circle", "square", "triangle", "star", "heart"),
@@ -45,19 +48,22 @@ _SIZE = {name: at for at, name in enumerate(SIZES)}
 _PARTS = (1, len(SHAPES), len(COLOURS), len(SIZES), 2, len(COLOURS), len(SHAPES) + 1)
 
 
-def vision_config(width: int = 40, hidden: int = 128, layers: int = 1) -> DPTConfig:
+def vision_config(
+    widths: tuple[int, ...] = classifier.WIDTHS[:3], hidden: int = 128, layers: int = 1
+) -> DPTConfig:
     """A hybrid (arXiv:2010.11929, 3.1): a basic ResNet to a grid, position embeddings, transformer layers."""
+    whole = classifier.config(widths)
     stem = ResNetConfig(
-        embedding_size=width,
-        hidden_sizes=[width, 2 * width],
-        depths=[2, 3],
-        layer_type="basic",
-        out_features=["stem", "stage1", "stage2"],  # type: ignore[call-arg]
+        embedding_size=widths[0],
+        hidden_sizes=list(widths),
+        depths=whole.depths[: len(widths)],
+        layer_type=whole.layer_type,
+        out_features=["stage1", "stage2", "stage3"],  # type: ignore[call-arg]
     )
     return DPTConfig(
         is_hybrid=True,
         backbone_config=stem,
-        backbone_featmap_shape=[1, 2 * width, GRID, GRID],
+        backbone_featmap_shape=[1, widths[-1], GRID, GRID],
         backbone_out_indices=[0, 1, 1, 1],
         neck_ignore_stages=[0, 1],
         image_size=SIDE,
@@ -82,6 +88,12 @@ class Tower(nn.Module):
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.05
 
+    def begin_as(self, detector: Path) -> None:
+        """Takes the convolutions of a detector's folder."""
+        weights = load_file(detector / "model.safetensors")
+        mine = self.eye.embeddings.backbone.state_dict()
+        self.eye.embeddings.backbone.load_state_dict({name: weights[_BACKBONE + name] for name in mine})
+
     def cells(self, pixels: torch.Tensor) -> torch.Tensor:
         """What a language model reads, [batch, GRID * GRID, hidden], of [batch, 3, SIDE, SIDE] in -1 to 1."""
         hidden: torch.Tensor = self.eye(pixels, output_hidden_states=True).hidden_states[-1][:, 1:]
@@ -100,12 +112,6 @@ class Eyesight:
     everything: float
 
 
-def to_pixels(pictures: Sequence[Image.Image]) -> torch.Tensor:
-    """Pictures of SIDE pixels as [batch, 3, SIDE, SIDE] in -1 to 1."""
-    stacked = np.stack([np.asarray(picture) for picture in pictures])
-    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 def draw(rng: random.Random, split: Split, world: World) -> Scene:
     """A scene of none to four objects; in a compositional one a name or the number five is new."""
     if split == "compositional":
@@ -113,13 +119,6 @@ def draw(rng: random.Random, split: Split, world: World) -> Scene:
             rng, split, SIDE, _CROWD if rng.random() < 0.3 else rng.randint(1, _MOST), world=world
         )
     return draw_scene(rng, split, SIDE, rng.choice((0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4)), world=world)
-
-
-def picture(scene: Scene, rng: random.Random, larger: float = 0.2) -> Image.Image:
-    """The scene at SIDE pixels; now and then drawn larger and made smaller, as other pictures are."""
-    if rng.random() >= larger:
-        return render(scene)
-    return render(scene.scaled(rng.choice((96, 128, 200)))).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
 
 
 def cell(x: float, y: float) -> int:

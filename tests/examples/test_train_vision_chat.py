@@ -1,0 +1,149 @@
+"""Questions on scenes have right answers, and starter-vision-chat's trainer writes a folder that talks."""
+
+import random
+from collections import Counter
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from examples.train_starters import vision_chat, vision_tower
+from examples.train_starters.scene_batches import SIDE
+from examples.train_starters.shapes_world import HELD_OUT, Background, Scene, Thing, render, stream
+from examples.train_starters.vision_talk import (
+    Asking,
+    changed,
+    described,
+    one_picture,
+    place_of,
+    relates,
+    two_pictures,
+)
+from examples.train_starters.vision_tower import FIRST_WORLD, GRID
+
+TINY = vision_chat.Shape(hidden=32, layers=1, heads=1, eye=32, widths=(8, 8, 16))
+
+
+def thing(colour: str, shape: str, x: float, y: float, size: str = "small") -> Thing:
+    return Thing(shape, colour, size, x * SIDE, y * SIDE, 10.0, 0.0, (0, 0, 0))
+
+
+def scene(*things: Thing) -> Scene:
+    return Scene(things, Background("white", "plain", ((248, 248, 248), (230, 230, 230)), 0.0), SIDE, 0.0, 0)
+
+
+CIRCLE, STAR = thing("red", "circle", 0.8, 0.2), thing("blue", "star", 0.2, 0.8, "large")
+BOTH = scene(STAR, CIRCLE)
+
+
+def answers(kind: str, times: int = 40) -> dict[str, str]:
+    asking = Asking(random.Random(kind), "train", FIRST_WORLD)
+    turns = [turn for _ in range(times) for turn in one_picture(asking, BOTH, [kind])]
+    return {turn.question: turn.answer for turn in turns}
+
+
+def test_a_scene_is_described_as_one_reads():
+    assert described(BOTH) == "a small red circle and a large blue star on a white background"
+    assert described(scene()) == "nothing on a white background"
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "answer"),
+    [
+        ("color", "star", "blue"),
+        ("shape", "red", "a circle"),
+        ("size", "star", "large"),
+        ("where", "circle", "top right"),
+        ("background", "", "white"),
+        ("biggest", "", "a blue star"),
+    ],
+)
+def test_answers_are_right(kind, word, answer):
+    assert {said for asked, said in answers(kind).items() if word in asked} == {answer}
+
+
+def test_relations_are_the_pictures():
+    assert relates(STAR, "left of", CIRCLE)
+    assert not relates(STAR, "above", CIRCLE)
+    assert relates(STAR, "left of", thing("red", "heart", 0.25, 0.1)) is None
+    assert place_of(thing("red", "heart", 0.34, 0.5)) is None
+
+
+def test_yes_and_no_are_about_as_many():
+    asking = Asking(random.Random(0), "train", FIRST_WORLD)
+    scenes = [vision_tower.draw(stream("train", at), "train", FIRST_WORLD) for at in range(400)]
+    for kind in ("exist", "check"):
+        said = Counter(turn.answer for one in scenes for turn in one_picture(asking, one, [kind]))
+        assert 0.35 < said["yes"] / said.total() < 0.65
+
+
+def test_what_changed_is_told_and_never_teaches_what_is_held_out():
+    for at in range(200):
+        rng = stream("train", at)
+        asking = Asking(rng, "train", FIRST_WORLD)
+        first = vision_tower.draw(rng, "train", FIRST_WORLD)
+        second, told = changed(asking, first)
+        assert (told == "nothing") == (first == second)
+        assert not {(one.colour, one.shape) for one in second.objects} & HELD_OUT
+
+
+def test_more_and_fewer_are_counted():
+    asking = Asking(random.Random(0), "train", FIRST_WORLD)
+    turns = [turn for _ in range(60) for turn in two_pictures(asking, BOTH, scene(), "", ["compare_count"])]
+    assert {turn.answer for turn in turns} == {"the first"}
+
+
+def test_every_centre_has_a_cell_of_its_own():
+    for at in range(200):
+        drawn = vision_tower.draw(stream("train", at), "train", FIRST_WORLD)
+        centres, _ = vision_tower.truth(drawn)
+        assert centres[:, 0].sum() == len(drawn.objects)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("vision")
+    plan = vision_chat.plan(path / "out", path / "work", steps=2)
+    vision_chat.train(plan, shape=TINY, per_kind=2)
+    return path
+
+
+def test_the_trainer_writes_a_model_that_answers_on_two_pictures(folder):
+    model, info = AutoModelForImageTextToText.from_pretrained(
+        folder / "out", dtype=torch.float32, output_loading_info=True
+    )
+    processor = AutoProcessor.from_pretrained(folder / "out")
+    pictures = [{"type": "image", "image": render(BOTH).resize(size)} for size in ((200, 120), (64, 64))]
+    said = [{"role": "user", "content": [*pictures, {"type": "text", "text": "What changed?"}]}]
+    inputs = processor.apply_chat_template(
+        said, tokenize=True, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+    )
+    assert (inputs["input_ids"] == model.config.image_token_id).sum() == 2 * GRID * GRID
+    assert model.generate(**inputs, max_new_tokens=3).shape[0] == 1
+    assert not info["missing_keys"]
+
+
+def test_the_encoder_writes_what_the_template_writes(folder):
+    processor = AutoProcessor.from_pretrained(folder / "out")
+    talk = next(t for t in (vision_chat.talk(random.Random(at), FIRST_WORLD) for at in range(99)) if t.later)
+    said = []
+    for at, turn in enumerate(talk.turns):
+        shown = {0: [talk.scenes[0]], talk.later: [talk.scenes[1]]}.get(at, [])
+        pictures = [{"type": "image", "image": render(one)} for one in shown]
+        said.append({"role": "user", "content": [*pictures, {"type": "text", "text": turn.question}]})
+        said.append({"role": "assistant", "content": [{"type": "text", "text": turn.answer}]})
+    if talk.system:
+        said.insert(0, {"role": "system", "content": talk.system})
+    written = processor.apply_chat_template(said, tokenize=True, return_dict=True, return_tensors="pt")
+    assert written["input_ids"][0].tolist() == vision_chat.Encoder(processor.tokenizer)(talk)[0]
+
+
+def test_the_eye_takes_the_detectors_convolutions(tmp_path):
+    from safetensors.torch import save_file
+
+    tower = vision_tower.Tower(vision_tower.vision_config(TINY.widths, 32))
+    mine = tower.eye.embeddings.backbone.state_dict()
+    given = {f"model.backbone.model.{name}": torch.ones_like(one) for name, one in mine.items()}
+    save_file(given, tmp_path / "model.safetensors")
+    tower.begin_as(tmp_path)
+    assert all((one == 1).all() for one in tower.eye.embeddings.backbone.state_dict().values())
