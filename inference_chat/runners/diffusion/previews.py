@@ -79,9 +79,8 @@ class Previews:
             self._decode_seconds = float("inf")
             self._fit(_rows(noise), _rows(noise)[:, :3] / 4 + 0.5, weight=1e-3)
             return
-        small = Image.fromarray((_pixels(made).clip(0, 1) * 255).astype(np.uint8))
-        small = small.resize((PROBE, PROBE), Image.Resampling.BOX)
-        self._fit(_rows(noise), np.asarray(small, dtype=np.float64).reshape(-1, 3) / 255, weight=0.1)
+        small = torch.nn.functional.adaptive_avg_pool2d(made.float(), PROBE)
+        self._fit(_rows(noise), _pixels(small).reshape(-1, 3), weight=0.1)
 
     def _fit(self, rows: NDArray[np.float64], colours: NDArray[np.float64], weight: float) -> None:
         scale = weight / len(rows)
