@@ -88,6 +88,11 @@ class Models:
         record = self._registry.get(ref)
         return self._show(record, await asyncio.to_thread(self._records.metrics, record.id))
 
+    async def card(self, ref: str) -> str:
+        """The Markdown of a model's card; empty where it has none."""
+        path = self._folder(self._registry.get(ref)) / "README.md"
+        return await asyncio.to_thread(lambda: read_card(path).text if path.is_file() else "")
+
     async def versions(self, name: str) -> builtins.list[JSON]:
         """All versions of a model, the newest first."""
         return await self._shown(self._registry.versions(name))
@@ -147,6 +152,11 @@ class Models:
         record = await asyncio.to_thread(self._described, body)
         await asyncio.to_thread(self._registry.add, record)
         return await self.get(record.id)
+
+    async def restore(self, record: ModelRecord) -> None:
+        """Take back a removal; raises `ModelExists`, `Forbidden`."""
+        self._may_change()
+        await asyncio.to_thread(self._registry.add, record)
 
     async def load(self, ref: str) -> JSON:
         """Bring a model into memory; its record when it is there."""

@@ -19,7 +19,7 @@ from tinydb.storages import MemoryStorage, Storage
 from tinydb.table import Document, Table
 
 from .catalog import ModelRecord, View
-from .errors import InvalidRequest, ModelExists, StorageFailed
+from .errors import InvalidRequest, ModelExists, NotFound, StorageFailed
 from .files import explain_failure, replace, set_aside
 from .schema import JSON, explain, now
 
@@ -130,6 +130,14 @@ class Registry:
         """
         found = self._current().select(task=task, tag=tag, framework=framework, name=name, sort=sort)
         return found[offset : offset + limit], len(found)
+
+    def knows(self, ref: str) -> bool:
+        """Whether there is a model of that name or id."""
+        try:
+            self.get(ref)
+        except NotFound:
+            return False
+        return True
 
     # --- writing ---------------------------------------------------------------------------------
 

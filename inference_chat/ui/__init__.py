@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ..service import Service
-from . import bar, chat, endpoints, image, media_endpoints, video
+from . import bar, chat, endpoints, image, media_endpoints, registry, video
 from .news import news_of
 from .theme import LOOK
 
@@ -18,6 +18,7 @@ TABS: dict[str, Tab] = {
     "Chat": chat.build,
     "Image": image.build,
     "Video": video.build,
+    "Registry": registry.build,
 }
 
 # What the server that mounts the page needs beside it: the look, and how the page is told of a reply.

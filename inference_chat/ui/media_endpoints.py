@@ -158,8 +158,7 @@ class MediaEndpoints:
         if isinstance(given, str):
             return await self._service.intake.link(given, kind or "image")
         path = await asyncio.to_thread(_uploaded, given)
-        found: Kind = kind or await asyncio.to_thread(_kind, path)
-        return await self._service.intake.path(path, found)
+        return await self._service.intake.path(path, kind if kind else await asyncio.to_thread(_kind, path))
 
 
 def _uploaded(given: object) -> Path:
