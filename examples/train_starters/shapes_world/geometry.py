@@ -59,7 +59,8 @@ def outline(shape: str) -> Points:
         case "square":
             return _around(4, -45.0) * 1.12
         case "triangle":
-            return (_around(3) + np.array([0.0, 0.22])) * 1.12
+            triangle: Points = (_around(3) + np.array([0.0, 0.22])) * 1.12
+            return triangle
         case "star":
             return _star() * 1.08
         case "heart":
