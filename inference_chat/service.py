@@ -53,6 +53,7 @@ class Service:
         self.chats = Chats(settings, self.sessions, self.models, self.jobs)
         self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
+        self._warm = False
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._rate = None if settings.rate_limit == "off" else parse(settings.rate_limit)
 
@@ -132,15 +133,21 @@ class Service:
     # --- how it is going -------------------------------------------------------------------------
 
     def ready(self) -> tuple[bool, str]:
-        """Whether the default model can be served, and if not, why."""
+        """Whether the default model can be served, and if not, why.
+
+        It can once it has been loaded for the first time. One that has left memory since still can: the
+        next request loads it, and a server that got no requests for it would never do so.
+        """
         try:
-            id = self.models.default()
+            record = self.models.record(None)
         except InferenceChatError as error:
             return False, error.detail
-        status = self.pool.status(id)
+        status = self.pool.status(record.id)
         if status == "failed":
-            return False, f"{id} could not be loaded: {self.pool.error(id)}"
-        return status in ("loaded", "available"), f"{id} is {status}"
+            return False, f"{record.id} could not be loaded: {self.pool.error(record.id)}"
+        if status != "loaded" and record.memory_estimate and record.memory_estimate > self.pool.limit:
+            return False, f"{record.id} does not fit into memory; raise MEMORY_LIMIT_MB."
+        return status == "loaded" or self._warm, f"{record.id} is {status}"
 
     async def stats(self) -> JSON:
         """Everything the dashboard and the metrics show; all of it measured here."""
@@ -176,6 +183,7 @@ class Service:
         with contextlib.suppress(InferenceChatError):
             await self.pool.warm()
             await self.models.load(self.models.default())
+        self._warm = True
 
 
 async def _every(seconds: float, function: Callable[[], Awaitable[None]]) -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from inference_chat import runners
 from inference_chat.errors import DeadlinePassed, ModelFailed, StorageFailed
 from inference_chat.events import Result
 from inference_chat.service import Service
+from tests import tiny
 from tests.fakes import ANNE, FAMILIES, EchoRunner, running
 from tests.server import one_model
 
@@ -102,3 +104,17 @@ async def test_a_full_disk_does_not_lose_the_answer(service: Service, echo: None
         assert (await ask(service, "fine")).text == "fine "
         assert service.records.recent() == []
     assert len(service.records.recent()) == 1
+
+
+async def test_a_model_that_counts_nonsense_fails_alone(tmp_path: Path, service: Service):
+    folder = tiny.build(tmp_path / "nan")
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"].fill_(float("nan"))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    await service.models.register({"name": "nan", "file_path": str(folder)})
+    asked = [await service.infer(ANNE, prompt="Hello", model=model) for model in ("nan", "tiny-llama", "nan")]
+    with pytest.raises(ModelFailed):
+        await asked[0].result()
+    assert (await asked[1].result()).text
+    assert service.records.metrics("nan@1.0.0")["errors"] >= 1
+    assert (await service.models.get("nan"))["status"] == "loaded"

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from inference_chat import runners, service
 from inference_chat.errors import InvalidRequest, ModelNotFound, RateLimited
 from inference_chat.service import Service
 from tests import tiny
-from tests.fakes import ANNE, BERT, running
+from tests.fakes import ANNE, BERT, FAMILIES, running
 from tests.server import one_model, settings
 
 
@@ -13,8 +14,50 @@ async def test_two_services_one_after_another(tmp_path: Path, tiny_llama: Path):
     models = one_model(tmp_path / "models", tiny_llama)
     for _ in range(2):
         async with running(tmp_path, models) as service:
-            assert service.ready()[0]
+            await service.models.load("tiny-llama")
+            assert service.ready() == (True, "tiny-llama@1.0.0 is loaded")
             assert service.notices == ()
+
+
+async def test_it_is_ready_once_the_default_model_was_loaded(tmp_path: Path, tiny_llama: Path, monkeypatch):
+    monkeypatch.setattr(service, "WARM_UP_DELAY", 0)
+    async with running(tmp_path, one_model(tmp_path / "models", tiny_llama)) as running_service:
+        assert not running_service.ready()[0]
+        await running_service._tasks[0]
+        assert running_service.ready()[0]
+        await running_service.models.unload("tiny-llama")
+        assert running_service.ready() == (True, "tiny-llama@1.0.0 is available")
+
+
+async def test_it_is_not_ready_when_the_default_model_cannot_be_loaded(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(service, "WARM_UP_DELAY", 0)
+    folder = tiny.card(tiny.build(tmp_path / "models" / "cut"), name="cut")
+    async with running(tmp_path, tmp_path / "models", memory_limit_mb=64) as small:
+        small.registry.update("cut@1.0.0", memory_estimate=1 << 40)
+        assert "MEMORY_LIMIT_MB" in small.ready()[1]
+    (folder / "model.safetensors").write_bytes(b"nothing")
+    async with running(tmp_path, tmp_path / "models") as broken:
+        await broken._tasks[0]
+        ready, why = broken.ready()
+        assert not ready
+        assert "could not be loaded" in why
+
+
+async def test_a_stop_ends_what_runs_and_stores_it(tmp_path: Path, tiny_llama: Path, monkeypatch):
+    monkeypatch.setattr(runners, "FAMILIES", FAMILIES)
+    models = one_model(tmp_path / "models", tiny_llama)
+    async with running(tmp_path, models, max_concurrent_inference=2) as service:
+        session = (await service.chats.start(ANNE)).id
+        turn = await service.chats.send(ANNE, session, "for ever")
+        jobs = [await service.infer(ANNE, prompt="for ever") for _ in range(3)]
+        async for _, event in turn.watch():
+            if event.type == "text":
+                break
+    assert [job.done for job in (turn.job, *jobs)] == [True] * 4
+    async with running(tmp_path, models) as service:
+        reply = (await service.chats.path(ANNE, session))[-1]
+        assert (reply.status, reply.text[:3]) == ("cancelled", "on ")
+        assert len(service.records.recent()) >= 2
 
 
 async def test_without_a_model_it_is_not_ready(tmp_path: Path):
