@@ -19,7 +19,7 @@ from inference_chat.events import Finished, Labels, Progress
 from inference_chat.outputs import output_of
 from inference_chat.runners import family_of
 from inference_chat.runners.checkpoint import inspect
-from inference_chat.runners.vision import LARGEST_BATCH, Size, Tensors
+from inference_chat.runners.vision import LARGEST_BATCH, STEP_SECONDS, Size, Tensors
 from inference_chat.schema import Options
 from tests import tiny_vision
 from tests.tiny_vision import scene
@@ -40,9 +40,18 @@ def test_many_pictures_go_through_the_model_together(monkeypatch: pytest.MonkeyP
         return plain(inputs, sizes, options)
 
     monkeypatch.setattr(runner, "look", counted)
+    monkeypatch.setattr(runner, "_seconds", 1e-6)
     result = ask(runner, CLASSIFY, *(scene(seed=at) for at in range(LARGEST_BATCH + 3)))
     assert batches == [LARGEST_BATCH, 3]
     assert [event.index for event in labels(result)] == list(range(LARGEST_BATCH + 3))
+
+
+def test_a_slow_model_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch):
+    runner = opened(VIT)
+    ready = [runner.prepared(at, scene(seed=at), runner.example) for at in range(10)]
+    for seconds, batches in ((STEP_SECONDS / 5, [5, 5]), (STEP_SECONDS * 9, [1] * 10), (None, [4, 4, 2])):
+        monkeypatch.setattr(runner, "_seconds", seconds)
+        assert [len(batch) for batch in runner._batches(ready)] == batches
 
 
 @pytest.mark.parametrize("kind", ["DetrForObjectDetection", "RTDetrForObjectDetection"])
