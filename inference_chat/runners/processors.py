@@ -80,6 +80,10 @@ def _absent(checkpoint: Checkpoint) -> Any:
         def __init__(self, settings: dict[str, Any]) -> None:
             vars(self).update(settings)
 
+        def __getattr__(self, name: str) -> None:
+            if name.startswith("_"):
+                raise AttributeError(name)
+
     paths = (checkpoint.folder / name for name in FIELDS)
     told = next((json.loads(path.read_bytes()) for path in paths if path.is_file()), {})
     return Absent({name: value for name, value in told.items() if not name.startswith("_")})

@@ -739,3 +739,66 @@ def qwen2_5_omni(folder: Path) -> Path:
 
 
 LISTENING: dict[str, Build] = {"qwen2-audio": qwen2_audio, "qwen2.5-omni": qwen2_5_omni}
+
+
+def llava_next_video(folder: Path) -> Path:
+    """With the processor's files only, for it is not made without torchvision."""
+    from transformers import (
+        LlavaNextImageProcessorPil,
+        LlavaNextVideoConfig,
+        LlavaNextVideoForConditionalGeneration,
+    )
+
+    words = tokenizer("<image>", "<video>")
+    points = [[32, 64], [64, 32]]
+    config = LlavaNextVideoConfig(
+        vision_config=sight(),
+        text_config=llama(words),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        video_token_index=words.convert_tokens_to_ids("<video>"),
+        image_grid_pinpoints=points,
+        vision_feature_layer=-1,
+        **ends(words),
+    )
+    eyes = LlavaNextImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size=SQUARE, image_grid_pinpoints=points
+    )
+    save(LlavaNextVideoForConditionalGeneration, config, eyes, folder)
+    words.save_pretrained(folder)
+    told = {
+        "processor_class": "LlavaNextVideoProcessor",
+        "patch_size": 8,
+        "vision_feature_select_strategy": "default",
+        "num_additional_image_tokens": 1,
+    }
+    (folder / "processor_config.json").write_text(json.dumps(told))
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    return folder
+
+
+def smolvlm(folder: Path) -> Path:
+    """With the processor's files only, for it is not made without torchvision."""
+    from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration, SmolVLMImageProcessorPil
+
+    words = tokenizer(
+        "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>", "<row_1_col_1>"
+    )
+    config = SmolVLMConfig(
+        vision_config=EYES,
+        text_config=llama(words),
+        scale_factor=2,
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+        **ends(words),
+    )
+    eyes = SmolVLMImageProcessorPil(
+        size={"longest_edge": 32}, max_image_size={"longest_edge": 32}, do_image_splitting=False
+    )
+    save(SmolVLMForConditionalGeneration, config, eyes, folder)
+    words.save_pretrained(folder)
+    told = {"processor_class": "SmolVLMProcessor", "image_seq_len": 4}
+    (folder / "processor_config.json").write_text(json.dumps(told))
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    return folder
+
+
+VISION |= {"llava-next-video": llava_next_video, "smolvlm": smolvlm}
