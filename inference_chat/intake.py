@@ -179,7 +179,8 @@ def _named(name: str, group: Group | None) -> Task:
 
 def _fits(needs: Needs, media: Sequence[Media], prompt: str | None) -> bool:
     kinds = {one.kind for one in media}
-    return (needs.media in kinds if needs.media else not kinds) and (needs.text != "none") >= bool(prompt)
+    words = {"none": not prompt, "optional": True, "required": bool(prompt)}[needs.text]
+    return words and (needs.media in kinds if needs.media else not kinds)
 
 
 def _suggested(group: Group | None, media: Sequence[Media], prompt: str | None, parameters: JSON) -> Task:

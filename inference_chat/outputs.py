@@ -97,7 +97,7 @@ def _vector(request: Request, result: Result) -> Output:
         found[vector.index] = {"embedding": list(vector.values)}
     for alike in _all(result, Labels):
         found[alike.index]["similar"] = [_label(item) for item in alike.items]
-    return _each(request, [found.get(index) for index in _indices(request)])
+    return _each(request, [found.get(index, {}) for index in _indices(request)])
 
 
 def _depth(request: Request, result: Result) -> Output:
@@ -105,7 +105,7 @@ def _depth(request: Request, result: Result) -> Output:
         event.index: {"depth": event.image.url(), "near": event.near, "far": event.far}
         for event in _all(result, ImageReady)
     }
-    return _each(request, [found.get(index) for index in _indices(request)])
+    return _each(request, [found.get(index, {}) for index in _indices(request)])
 
 
 def _pictures(_: Request, result: Result) -> JSON:
