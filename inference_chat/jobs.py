@@ -40,6 +40,7 @@ class Job:
         self.stop = threading.Event()
         self._jobs = jobs
         self._watchers: set[asyncio.Event] = set()
+        self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -80,8 +81,9 @@ class Job:
 
     async def result(self) -> Result:
         """The whole answer, once it is there; raises the job's error."""
-        async for _ in self.watch(len(self.events)):
-            pass
+        await self._ended.wait()  # to watch it would wake up for every piece
+        if self.error is not None:
+            raise self.error
         return Result.of(self.events)
 
     def cancel(self) -> None:
@@ -110,6 +112,7 @@ class Job:
         if error is None and not (self.events and isinstance(self.events[-1], Finished)):
             self.events.append(Finished(finish_reasons=("cancelled",)))
         self.error, self.done = error, True
+        self._ended.set()
         self._wake()
 
     def _wake(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
-LISTEN_SECONDS = 0.015
+LISTEN_SECONDS = 0.03
 """How long items that come quickly are gathered: waking the loop for each costs the thread its pace."""
 
 
