@@ -44,8 +44,10 @@ class CaptionRunner(MultimodalRunner):
         touch(self._model)
         config = self._model.config.get_text_config(decoder=True)
         self._window = next((n for name in SHARED if (n := getattr(config, name, None)) and n > 20), LONGEST)
-        self._prompts = None
         self._ends = self._end_tokens()
+
+    def unload(self) -> None:
+        del self._model, self._tokenizer, self._processor
 
     def run(self, request: Request, stop: Flag) -> Iterator[Event]:
         options = request.options

@@ -32,9 +32,10 @@ def prepares_clips(processor: Any) -> bool:
 
 def _class_of(checkpoint: Checkpoint) -> Any:
     import transformers
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+    from transformers.models.auto import processing_auto
 
-    name = PROCESSOR_MAPPING_NAMES.get(str(checkpoint.config.get("model_type")))
+    names: dict[str, Any] = vars(processing_auto)["PROCESSOR_MAPPING_NAMES"]
+    name = names.get(str(checkpoint.config.get("model_type")))
     return getattr(transformers, name, None) if isinstance(name, str) else None
 
 
@@ -72,7 +73,7 @@ def _absent(checkpoint: Checkpoint) -> Any:
     """What stands for a video processor: its settings, which some processors look at, and nothing to call."""
     from transformers.video_processing_utils import BaseVideoProcessor
 
-    class Absent(BaseVideoProcessor):  # type: ignore[misc,no-untyped-call]
+    class Absent(BaseVideoProcessor):
         absent = True
         merge_size = 2
         temporal_patch_size = 2
@@ -85,5 +86,5 @@ def _absent(checkpoint: Checkpoint) -> Any:
                 raise AttributeError(name)
 
     paths = (checkpoint.folder / name for name in FIELDS)
-    told = next((json.loads(path.read_bytes()) for path in paths if path.is_file()), {})
+    told: dict[str, Any] = next((json.loads(path.read_bytes()) for path in paths if path.is_file()), {})
     return Absent({name: value for name, value in told.items() if not name.startswith("_")})

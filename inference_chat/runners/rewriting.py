@@ -59,8 +59,10 @@ class RewritingRunner(MultimodalRunner):
         touch(self._model)
         config = self._model.config
         self._window = next((n for name in SHARED if (n := getattr(config, name, None)) and n > 20), FREE)
-        self._prompts = None
         self._ends = self._end_tokens()
+
+    def unload(self) -> None:
+        del self._model, self._tokenizer, self._processor
 
     def run(self, request: Request, stop: Flag) -> Iterator[Event]:
         options = request.options

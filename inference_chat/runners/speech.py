@@ -113,12 +113,12 @@ class SpeechRunner(Runner):
     def _hear(self, stretch: Stretch, task: Hearing) -> Iterator[Event]:
         """Tell what a stretch says: while it is written, or once it is joined with its neighbour."""
         streams = task.joiner.streams and not stretch.cut
-        writing, first = self._write(stretch, task), True
+        writing, first, written = self._write(stretch, task), True, Written("", ())
         while True:
             try:
                 event = next(writing)
             except StopIteration as end:
-                written: Written = end.value
+                written = end.value
                 break
             if not isinstance(event, TextDelta):
                 yield event

@@ -120,7 +120,7 @@ class SpectrogramRunner(VoiceRunner):
         folder = self.checkpoint.folder / "vocoder"
         self._vocoder: Any = None
         if folder.is_dir():
-            found = SpeechT5HifiGan.from_pretrained(str(folder), use_safetensors=True, **LOCAL)
+            found: Any = SpeechT5HifiGan.from_pretrained(str(folder), use_safetensors=True, **LOCAL)
             self._vocoder = found.to(self.placement.device, self._model.dtype).eval()
 
     def unload(self) -> None:

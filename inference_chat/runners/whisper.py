@@ -39,9 +39,10 @@ class WhisperRunner(SpeechRunner):
         config = self._model.generation_config
         self._languages: dict[str, int] = getattr(config, "lang_to_id", None) or {}
         self._many = bool(getattr(config, "is_multilingual", False)) and bool(self._languages)
-        first = getattr(config, "no_timestamps_token_id", None)
-        enough = first is not None and self._model.config.vocab_size - first > FEWEST_TIMES
-        self._first_time: int | None = first + 1 if enough else None
+        first: int | None = getattr(config, "no_timestamps_token_id", None)
+        self._first_time: int | None = None
+        if first is not None and self._model.config.vocab_size - first > FEWEST_TIMES:
+            self._first_time = first + 1
 
     def unload(self) -> None:
         del self._model, self._tokenizer, self._processor, self._ears
@@ -187,7 +188,7 @@ class WhisperRunner(SpeechRunner):
         self._model.set_attn_implementation("eager")
         try:
             with torch.inference_mode():
-                sequence = torch.tensor([ids], device=self._model.device)
+                sequence: Any = torch.tensor([ids], device=self._model.device)
                 out = self._model(
                     encoder_outputs=steps.encoded, decoder_input_ids=sequence, output_attentions=True
                 )

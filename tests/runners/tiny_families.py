@@ -98,7 +98,7 @@ def whisper(folder: Path, seconds: int = 3, many: bool = False, times: bool = Tr
     return folder
 
 
-WAVES = {
+WAVES: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
@@ -318,8 +318,7 @@ def t5(folder: Path) -> Path:
         num_layers=2,
         num_heads=4,
         initializer_factor=6.0,
-        decoder_start_token_id=0,
-        **ends(words),
+        **ends(words) | {"decoder_start_token_id": 0},
     )
     return save(T5ForConditionalGeneration, config, words, folder)
 
@@ -348,7 +347,7 @@ def bart(folder: Path) -> Path:
 
 # --- captions -----------------------------------------------------------------------------------
 
-EYES = {
+EYES: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 48,
     "num_hidden_layers": 1,
@@ -357,7 +356,7 @@ EYES = {
     "patch_size": 8,
     "initializer_range": 0.2,
 }
-READER = {
+READER: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 48,
     "num_hidden_layers": 2,
@@ -464,6 +463,7 @@ def donut(folder: Path) -> Path:
     eyes = DonutSwinConfig(
         image_size=32, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4
     )
+    how: dict[str, Any] = {"add_cross_attention": True, "cross_attention_hidden_size": 32}
     decoder = MBartConfig(
         vocab_size=len(words),
         d_model=32,
@@ -474,8 +474,7 @@ def donut(folder: Path) -> Path:
         init_std=0.3,
         forced_eos_token_id=None,
         is_decoder=True,
-        add_cross_attention=True,
-        cross_attention_hidden_size=32,
+        **how,
         **ends(words),
     )
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(eyes, decoder)
@@ -583,7 +582,7 @@ def qwen2_vl(folder: Path, family: str = "Qwen2VL") -> Path:
         "model_type": QWENS[family],
         "rope_parameters": {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 10000.0},
     }
-    eyes = {
+    every: dict[str, dict[str, Any]] = {
         "Qwen2VL": {"depth": 2, "embed_dim": 32, "hidden_size": 48, "num_heads": 2, "mlp_ratio": 2},
         "Qwen2_5_VL": {
             "depth": 2,
@@ -603,10 +602,10 @@ def qwen2_vl(folder: Path, family: str = "Qwen2VL") -> Path:
             "num_position_embeddings": 16,
             "deepstack_visual_indexes": [0],
         },
-    }[family]
+    }
     config = getattr(transformers, f"{family}Config")(
         text_config=text,
-        vision_config=eyes | {"patch_size": 14, "temporal_patch_size": 2, "spatial_merge_size": 2},
+        vision_config=every[family] | {"patch_size": 14, "temporal_patch_size": 2, "spatial_merge_size": 2},
         image_token_id=number("<|image_pad|>"),
         video_token_id=number("<|video_pad|>"),
         vision_start_token_id=number("<|vision_start|>"),
