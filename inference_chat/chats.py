@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from .access import Caller
 from .errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy
 from .events import Finished, TextDelta
+from .intake import Intake
 from .jobs import Jobs
 from .messages import ChatMessage, Session
 from .models import Models
@@ -40,11 +41,14 @@ CHECKPOINT_SECONDS = 1.0
 class Chats:
     """The conversations of all callers; each sees their own."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, models: Models, jobs: Jobs) -> None:
+    def __init__(
+        self, settings: Settings, sessions: Sessions, models: Models, jobs: Jobs, intake: Intake
+    ) -> None:
         self._most_chars = settings.max_prompt_chars
         self._sessions = sessions
         self._models = models
         self._jobs = jobs
+        self._intake = intake
         self._turns: dict[str, Turn] = {}
         self._starting: set[str] = set()
         self._listeners: dict[str, set[asyncio.Queue[Turn]]] = {}
@@ -330,9 +334,12 @@ class Chats:
     ) -> Turn:
         try:
             path = await self._store(self._sessions.path, session.id, reply.id)
+            prompt = prompt_of(session.system_prompt, path[:-1], prefix)
+            messages, media = await self._intake.messages(prompt)
             request = Request(
                 model=record.id,
-                messages=prompt_of(session.system_prompt, path[:-1], prefix),
+                messages=messages,
+                media=media,
                 options=options.model_copy(update={"n": 1}),
                 use_cache=False,
             )

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 WARM_UP_DELAY = 0.5
 """Seconds after the start until torch is imported, so that the first page is served before."""
 REAP_SECONDS = 5.0
+CLEAN_SECONDS = 600.0
 
 
 class Service:
@@ -50,7 +51,7 @@ class Service:
         limits = Limits(max_bytes=settings.max_body_mb << 20, max_clip_seconds=settings.max_clip_minutes * 60)
         self.media = MediaStore(settings.media_dir, limits)
         self.intake = Intake(settings, self.models, self.media)
-        self.chats = Chats(settings, self.sessions, self.models, self.jobs)
+        self.chats = Chats(settings, self.sessions, self.models, self.jobs, self.intake)
         self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
         self._warm = False
@@ -75,6 +76,7 @@ class Service:
         self._tasks = [
             asyncio.create_task(self._warm_up(), name="warm-up"),
             asyncio.create_task(_every(REAP_SECONDS, self.pool.unload_idle), name="unload-idle"),
+            asyncio.create_task(_every(CLEAN_SECONDS, self._clean_media), name="clean-media"),
             asyncio.create_task(
                 _every(self.settings.cache_cleanup_interval, self._clean_cache), name="clean-cache"
             ),
@@ -173,6 +175,9 @@ class Service:
 
     def _loaded(self, record: ModelRecord, size: int) -> None:
         self.models.loaded(record, size)
+
+    async def _clean_media(self) -> None:
+        await asyncio.to_thread(self.media.clean, self.settings.media_keep_hours * 3600)
 
     async def _clean_cache(self) -> None:
         self.engine.cache.clean()

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     )
     media_dir: Path = Field(Path("./data/media"), description="Pictures, sounds and clips people have sent.")
     media_keep_hours: float = Field(
-        24, gt=0, description="A sent file that no conversation holds is removed after so long."
+        24, gt=0, description="A sent file that nobody has asked for is removed after so many hours."
     )
     allow_url_media: bool = Field(False, description="Fetch media from http(s) URLs in requests.")
     allow_registration: bool = Field(True, description="Models may be registered and removed at run time.")

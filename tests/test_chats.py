@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from inference_chat import runners, unstored
 from inference_chat.errors import (
@@ -15,6 +16,8 @@ from inference_chat.errors import (
     StorageFailed,
     TooLarge,
 )
+from inference_chat.media import data_url, image_bytes
+from inference_chat.schema import ImagePart, Link, TextPart
 from inference_chat.service import Service
 from tests.fakes import ANNE, BERT, FAMILIES, running
 from tests.server import one_model
@@ -52,7 +55,7 @@ def full_disk(service: Service, monkeypatch) -> Callable[[], AbstractContextMana
     return block
 
 
-async def say(service: Service, session: str, text: str, **more: Any) -> Any:
+async def say(service: Service, session: str, text: Any, **more: Any) -> Any:
     return await (await service.chats.send(ANNE, session, text, **more)).finished()
 
 
@@ -258,3 +261,18 @@ async def test_models_switch_and_fifty_talk_at_once(tmp_path: Path, tiny_llama: 
             assert [m.role for m in kept] == ["user", "assistant"] * 10
 
         await asyncio.gather(*(talk(number) for number in range(50)))
+
+
+async def test_a_picture_in_a_message_reaches_the_model_as_a_file(
+    service: Service, session: str, monkeypatch
+):
+    asked: list[Any] = []
+    start = service.jobs.start
+    monkeypatch.setattr(service.jobs, "start", lambda request: (asked.append(request), start(request))[1])
+    picture = image_bytes(Image.new("RGB", (2, 2)))
+    link = Link(url=data_url(picture, "image/png"))
+    await say(service, session, (TextPart(text="What is this?"), ImagePart(image_url=link)))
+    assert [one.read() for one in asked[0].media] == [picture]
+    kept = await service.chats.path(ANNE, session)
+    assert isinstance(kept[0].content[1], ImagePart)
+    assert kept[0].content[1].image_url == link
