@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -25,8 +26,9 @@ class DetectionOptions(Options):
     threshold: float = Field(0.5, ge=0, le=1, description="Objects at least this sure.")
     labels: Words = Field((), description="Only these classes: a list, or one text with commas; empty: all.")
     top_k: int = Field(100, ge=1, le=1000, description="At most so many objects, the surest.")
-    iou: float = Field(1.0, ge=0, le=1, description=f"{IOU}; 1 keeps all.")
-    class_agnostic: bool = Field(False, description="Let boxes of different classes rule each other out.")
+    # Detectors without anchors find an object once, and now and then call it by two names in one place.
+    iou: float = Field(0.8, ge=0, le=1, description=f"{IOU}; 1 keeps all.")
+    class_agnostic: bool = Field(True, description="Let boxes of different classes rule each other out.")
 
 
 class ZeroShotDetectionOptions(DetectionOptions):
@@ -34,8 +36,9 @@ class ZeroShotDetectionOptions(DetectionOptions):
 
     threshold: float = Field(0.1, ge=0, le=1, description="Objects at least this sure.")
     labels: Words = Field((), description="What to look for: a list, or one text with commas.")
-    # These models find an object once for each of its patches.
+    # These models find an object once for each of its patches, and may be asked for a cat and an animal.
     iou: float = Field(0.5, ge=0, le=1, description=f"{IOU}; 1 keeps all.")
+    class_agnostic: bool = Field(False, description="Let boxes of different classes rule each other out.")
 
 
 class DetectorRunner(VisionRunner):
@@ -44,6 +47,10 @@ class DetectorRunner(VisionRunner):
     what: ClassVar[str] = "an object detector"
     auto: ClassVar[str] = "AutoModelForObjectDetection"
     example: ClassVar[DetectionOptions] = DetectionOptions()
+
+    def bring(self) -> None:
+        super().bring()
+        import_module("supervision")  # which takes half a second that no request should wait for
 
     def detect(
         self, pictures: Sequence["Image"], threshold: float, labels: Sequence[str] = ()
