@@ -18,6 +18,8 @@ from .multimodal import AboutOptions
 from .stretches import Joiner, Stretch, stretches
 
 LONGEST_WINDOW = 30.0
+SHORT_WINDOW = 15.0
+"""Models that hear less at once were taught one sentence at a time."""
 
 
 class SpeechOptions(AboutOptions):
@@ -102,7 +104,8 @@ class SpeechRunner(Runner):
 
     def _listen(self, recording: Recording, task: Hearing) -> Iterator[Event]:
         yield _progress(recording, 0.0)
-        for found in stretches(recording.blocks(), self.rate, self.window):
+        breaths = self.window < SHORT_WINDOW
+        for found in stretches(recording.blocks(), self.rate, self.window, breaths):
             if task.stop.is_set():
                 return
             if isinstance(found, Stretch):

@@ -18,6 +18,9 @@ Samples = NDArray[np.float32]
 FRAME_SECONDS = 0.02
 PAUSE_SECONDS = 0.16
 """Shorter holes are inside words."""
+BREATH_SECONDS = 0.3
+"""Between sentences people pause so long."""
+SAID_SECONDS = 0.3
 QUIET = 0.12
 """Of the loudness of speech in the window: what is softer is a pause."""
 SILENT = 1e-3
@@ -57,9 +60,12 @@ class Stretch:
         return round(self.start_s + first, 2), round(min(self.start_s + last, self.end_s), 2)
 
 
-def stretches(blocks: Iterable[Samples], rate: int, window: float) -> Iterator[Stretch | float]:
+def stretches(
+    blocks: Iterable[Samples], rate: int, window: float, breaths: bool = False
+) -> Iterator[Stretch | float]:
     """The stretches of a sound that comes in blocks, none longer than `window` seconds.
 
+    With `breaths` each ends at the first longer pause, for models that were taught single sentences.
     Between two it yields the second up to which the sound has been taken in.
     """
     buffer = np.zeros(0, dtype=np.float32)
@@ -67,14 +73,34 @@ def stretches(blocks: Iterable[Samples], rate: int, window: float) -> Iterator[S
     for block in blocks:
         buffer = np.concatenate([buffer, block])
         yield (at + len(buffer)) / rate
-        while len(buffer) > size:
-            end, cut = _cut(buffer[:size], rate)
+        while found := _first(buffer, rate, size, breaths):
+            end, cut = found
             if sounds(buffer[:end], rate):
                 yield Stretch(buffer[:end], at / rate, rate, cut)
             step = end - (size // OVERLAP if cut else 0)
             buffer, at = buffer[step:], at + step
     if len(buffer) and sounds(buffer, rate):
         yield Stretch(buffer, at / rate, rate)
+
+
+def _first(buffer: Samples, rate: int, size: int, breaths: bool) -> tuple[int, bool] | None:
+    """Where the first stretch of a buffer ends and whether in speech; None where more is to come."""
+    if breaths and (end := _breath(buffer[:size], rate)):
+        return end, False
+    return _cut(buffer[:size], rate) if len(buffer) > size else None
+
+
+def _breath(samples: Samples, rate: int) -> int:
+    """The middle of the first longer pause after something was said; 0 where there is none."""
+    quiet = _loudness(samples, rate) <= _floor(samples, rate)
+    longest = round(BREATH_SECONDS / FRAME_SECONDS)
+    said, run = 0, 0
+    for i, silent in enumerate(quiet):
+        run = run + 1 if silent else 0
+        said += not silent
+        if run >= longest and said * FRAME_SECONDS >= SAID_SECONDS:
+            return int((i + 1 - longest / 2) * FRAME_SECONDS * rate)
+    return 0
 
 
 def sounds(samples: Samples, rate: int) -> bool:

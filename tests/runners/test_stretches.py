@@ -69,6 +69,14 @@ def test_silence_is_left_out():
     assert one.voiced == (7, 8)
 
 
+def test_sentences_are_told_apart_by_breaths():
+    wave = murmur(5, 0.1, 1.2, 2.6)
+    found = [one for one in stretches(blocks(wave), RATE, 6, breaths=True) if isinstance(one, Stretch)]
+    ends = [one.end_s for one in found]
+    assert ends == pytest.approx([1.35, 2.75, 5], abs=0.05)
+    assert np.array_equal(np.concatenate([one.samples for one in found]), wave)
+
+
 @pytest.mark.parametrize(("loud", "heard"), [(0.0, False), (0.0005, False), (0.01, True)])
 def test_what_counts_as_silence(loud: float, heard: bool):
     assert sounds(np.full(RATE, loud, np.float32), RATE) == heard
