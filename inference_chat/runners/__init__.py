@@ -21,6 +21,7 @@ from .multimodal import AboutOptions, MultimodalRunner
 from .prompts import MaskOptions
 from .question import QuestionRunner
 from .rewriting import RewritingOptions, RewritingRunner, TranslationOptions
+from .scenes import SceneOptions, SceneRunner
 from .segmentation import SegmentationOptions, SegmenterRunner
 from .sentences import TextClassifierRunner, TextEncoderRunner
 from .speech import SpeechOptions
@@ -36,6 +37,7 @@ OPTIONS: dict[Task, type[Options]] = {
     Task.OBJECT_DETECTION: DetectionOptions,
     Task.ZERO_SHOT_OBJECT_DETECTION: ZeroShotDetectionOptions,
     Task.OBJECT_TRACKING: TrackingOptions,
+    Task.SCENE_DETECTION: SceneOptions,
     Task.IMAGE_SEGMENTATION: SegmentationOptions,
     Task.MASK_GENERATION: MaskOptions,
     Task.DEPTH_ESTIMATION: DepthOptions,
@@ -178,6 +180,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("MTModel", RewritingRunner, (Task.TRANSLATION, Task.TEXT_GENERATION)),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
     Family("LMHeadModel", TextRunner, (Task.TEXT_GENERATION,)),
+    Family("SceneDetector", SceneRunner, (Task.SCENE_DETECTION,)),
     *PICTURES,
     *ENCODERS,
     *TEXTS,

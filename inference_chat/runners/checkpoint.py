@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +26,8 @@ INDEX = "model_index.json"
 WHOLE = ("model", "diffusion_pytorch_model")
 """What a file is called that holds all the weights."""
 WEIGHTLESS = ("Tokenizer", "TokenizerFast", "Processor", "FeatureExtractor", "Scheduler")
+BUILT_IN = {"SceneDetector": "scenedetect"}
+"""Architectures that are libraries alone, and those: the only ones that need no weights."""
 UNUSED = frozenset({"safety_checker"})
 """Parts of a diffusers folder that are not loaded."""
 DEFAULT_WINDOW = 2048
@@ -68,6 +70,8 @@ class Checkpoint:
     @property
     def framework(self) -> str:
         """The library that loads it."""
+        if self.architecture in BUILT_IN:
+            return BUILT_IN[self.architecture]
         return "diffusers" if "_class_name" in self.config else "transformers"
 
     @property
@@ -143,8 +147,11 @@ def _look(folder: Path) -> Checkpoint:
     config = _object(folder / "config.json")
     if not isinstance(config.get("model_type", ""), str):
         raise InvalidModel(f"The config.json of {folder.name!r} has a model_type that is no text.")
+    bare = Checkpoint(folder=folder, config=config, files=(), tensors=Tensors(0, frozenset()))
+    if bare.architecture in BUILT_IN:
+        return bare
     files = tuple(_weight_files(folder))
-    return Checkpoint(folder=folder, config=config, files=files, tensors=_tensors(folder, files))
+    return replace(bare, files=files, tensors=_tensors(folder, files))
 
 
 def _look_at_parts(folder: Path) -> Checkpoint:
