@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from examples.train_starters.card import weights
+
 Given = argparse.Namespace
 
 
@@ -29,7 +31,7 @@ def _fitted(module: str, **starts: str) -> Callable[[Given, Path], None]:
         folders = {name: out.parent / f"starter-{other}" for name, other in starts.items()}
         if args.start is not None:
             folders["start"] = args.start
-        there = {name: folder for name, folder in folders.items() if (folder / "model.safetensors").exists()}
+        there = {name: folder for name, folder in folders.items() if weights(folder)}
         trainer.train(trainer.plan(out, args.work / module, **_given(args)), **there)
 
     return trained
@@ -52,8 +54,9 @@ STARTERS: Mapping[str, Callable[[Given, Path], None]] = {
     "detector": _fitted("detector"),
     "classifier": _fitted("classifier", start="detector"),
     "segmenter": _fitted("segmenter", start="detector"),
-    "vision-chat": _fitted("vision_chat"),
+    "vision-chat": _fitted("vision_chat", detector="detector"),
     "video": _fitted("video"),
+    "painter": _fitted("painter"),
     "listener": _listener,
     "ears": _fitted("ears"),
     "reader": _fitted("reader"),

@@ -13,9 +13,17 @@ class StaleFigures(ValueError):
     """Figures that were not measured on these weights."""
 
 
+def weights(folder: Path) -> list[Path]:
+    """The files of weights: one, or a pipeline's in the order of their names."""
+    return sorted(folder.rglob("*.safetensors"))
+
+
 def digest(folder: Path) -> str:
-    """The SHA-256 of the folder's weights."""
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    """The SHA-256 of the folder's weights, one file after another."""
+    whole = hashlib.sha256()
+    for file in weights(folder):
+        whole.update(file.read_bytes())
+    return whole.hexdigest()
 
 
 def write_card(folder: Path, text: str, measured: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import transformers
 
-from examples.train_starters.card import digest
+from examples.train_starters.card import digest, weights
 
 
 def weights_facts(folder: Path, model: torch.nn.Module) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def weights_facts(folder: Path, model: torch.nn.Module) -> dict[str, Any]:
     return {
         "sha256": digest(folder),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "megabytes": round((folder / "model.safetensors").stat().st_size / 1e6, 2),
+        "megabytes": round(sum(file.stat().st_size for file in weights(folder)) / 1e6, 2),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, "
         f"transformers {transformers.__version__}",
     }

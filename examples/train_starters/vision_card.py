@@ -37,7 +37,7 @@ tags: [llava, vision, small, from-scratch]
 inference_chat:
   name: starter-vision-chat
   version: 1.0.0
-  capabilities: [ImageTextToText]
+  capabilities: [VisionChat]
   parameters: {max_tokens: 96, temperature: 0}
 ---
 """
