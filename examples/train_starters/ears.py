@@ -105,4 +105,4 @@ def train(plan: Plan, hidden: int = 128, layers: int = 4, tested: int = 50) -> F
 
 def plan(out: Path, work: Path, **options: Any) -> Plan:
     """The usual plan for this model."""
-    return replace(Plan(out=out, work=work, minutes=6.0, rate=2e-3), **options)
+    return replace(Plan(out=out, work=work, minutes=6.0, rate=3e-3), **options)
