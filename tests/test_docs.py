@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from . import tables, tiny
+from . import tables, tiny, tiny_vision
 from .running import MODULE, ROOT, running
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -77,6 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The program with a tiny model under the starter's name, and the models it registers by itself."""
     place = tmp_path_factory.mktemp("server")
     tiny.card(tiny.build(place / "model_cards" / "starter-chat"), "starter-chat")
+    tiny_vision.build("YolosForObjectDetection", place / "model_cards" / "starter-detector")
     tiny.card(tiny.build(place / "my-model", seed=1), "my-model")
     with running(place, *MODULE) as (url, _):
         os.environ["MY_MODEL"] = str(place / "my-model")
@@ -90,6 +91,7 @@ def test_python_snippets_run(server: str, snippet: str, tmp_path: Path):
 
 @pytest.mark.parametrize("snippet", snippets("bash"), ids=lambda text: text.split("\n")[0][:40])
 def test_shell_snippets_run(server: str, snippet: str, tmp_path: Path):
+    tiny_vision.scene().save(tmp_path / "photo.png")
     said = run(
         ["bash", "-euo", "pipefail", "-c", at(server, snippet).replace("curl ", "curl -sSf ")], tmp_path
     )
