@@ -1,0 +1,75 @@
+"""Pictures, sounds and texts through the service: the right task, runner, and shape of the answer."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_chat.events import Result
+from inference_chat.outputs import output_of
+from inference_chat.schema import ImagePart, Link, Message, TextPart
+from inference_chat.service import Service
+from tests import tiny
+from tests.fakes import ANNE, running
+from tests.runners import tiny_families as families
+from tests.runners.tiny_media import clip, picture, tone
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    shelf = {
+        "eyes": (families.llava, "image-text-to-text"),
+        "ears": (families.whisper, "automatic-speech-recognition"),
+        "mouth": (families.vits, "text-to-speech"),
+        "reader": (families.bert, "text-classification"),
+        "sounds": (families.ast, "audio-classification"),
+        "caption": (families.blip, "image-to-text"),
+    }
+    for name, (build, task) in shelf.items():
+        tiny.card(build(folder / name), name, pipeline_tag=task)
+    return folder
+
+
+async def asked(service: Service, *media: Any, **what: Any) -> tuple[str, Any]:
+    """The task that was taken, and the output as every door shows it."""
+    files = [await service.intake.file(one.read(), one.kind) for one in media]
+    job = await service.infer(ANNE, media=files, **what)
+    result: Result = await job.result()
+    return str(job.request.task), output_of(job.request, result)
+
+
+async def test_every_model_does_its_task(tmp_path: Path, models: Path):
+    one, film, sound = picture(tmp_path), clip(tmp_path), tone(tmp_path)
+    short = {"max_tokens": 6, "temperature": 0}
+    async with running(tmp_path, models) as service:
+        task, output = await asked(service, one, model="eyes", prompt="what?", parameters=short)
+        assert (task, list(output)) == ("image-text-to-text", ["text"])
+        task, output = await asked(
+            service, film, model="eyes", group="video", prompt="what?", parameters=short
+        )
+        assert (task, sorted(output)) == ("video-text-to-text", ["text", "timestamps"])
+        task, output = await asked(service, one, model="caption", parameters=short)
+        assert (task, list(output)) == ("image-to-text", ["text"])
+        task, output = await asked(service, sound, model="ears", parameters={"max_tokens": 6})
+        assert (task, sorted(output)) == ("automatic-speech-recognition", ["chunks", "text"])
+        task, output = await asked(service, sound, model="sounds")
+        assert (task, sorted(output[0])) == ("audio-classification", ["label", "score"])
+        task, output = await asked(service, model="mouth", prompt="a bad dog")
+        assert task == "text-to-speech"
+        assert output["audio"].startswith("data:audio/wav;base64,")
+        task, output = await asked(service, model="reader", prompt="the one")
+        assert {item["label"] for item in output} == {"glad", "sad"}
+
+
+async def test_a_conversation_with_a_picture(tmp_path: Path, models: Path):
+    one = picture(tmp_path)
+    async with running(tmp_path, models) as service:
+        kept = await service.intake.file(one.read(), "image")
+        told = Message(role="user", content=(ImagePart(image_url=Link(url=kept.url)), TextPart(text="what?")))
+        how = {"max_tokens": 5, "temperature": 0}
+        job = await service.infer(ANNE, model="eyes", messages=[told], parameters=how)
+        first = await job.result()
+        again = await (await service.infer(ANNE, model="eyes", messages=[told], parameters=how)).result()
+    assert first.finished.usage.completion_tokens == 5
+    assert (again.text, again.finished.cached) == (first.text, True)
