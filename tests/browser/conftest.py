@@ -15,6 +15,7 @@ from tests import tiny
 from tests.server import Server, serving, settings
 
 expect.set_options(timeout=30_000)  # a busy machine is no failure
+SLOW_TOKENS = 2000  # long enough that a page can be loaded again meanwhile
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
@@ -39,7 +40,7 @@ def endless(model: Path) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("page")
-    for name, layers, tokens in (("quick", 1, 12), ("slow", 16, 900)):
+    for name, layers, tokens in (("quick", 1, 12), ("slow", 16, SLOW_TOKENS)):
         model = endless(tiny.build(folder / "models" / name, window=4096, layers=layers))
         parameters = {"max_tokens": tokens, "temperature": 0}
         tiny.card(model, name=name, inference_chat={"parameters": parameters})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import WebSocketRoute, expect
 
-from .conftest import Chat
+from .conftest import SLOW_TOKENS, Chat
 
 
 def length(chat: Chat) -> int:
@@ -48,7 +48,7 @@ def test_reloading_in_mid_answer_still_gets_the_whole_answer(chat: Chat):
     chat.page.reload()
     expect(chat.page.locator(".writing")).to_be_visible()
     chat.answered()
-    expect(chat.page.locator(".ic-figures").last).to_contain_text("900 tokens")
+    expect(chat.page.locator(".ic-figures").last).to_contain_text(f"{SLOW_TOKENS:,} tokens")
     shown = chat.reply.inner_text()
     chat.page.reload()
     expect(chat.reply).to_have_text(shown, use_inner_text=True)
@@ -62,7 +62,7 @@ def test_the_answer_goes_on_when_the_tab_is_closed(chat: Chat):
     chat.page.goto("about:blank")
     chat.page.goto(address)
     chat.answered()
-    expect(chat.page.locator(".ic-figures").last).to_contain_text("900 tokens")
+    expect(chat.page.locator(".ic-figures").last).to_contain_text(f"{SLOW_TOKENS:,} tokens")
 
 
 def test_an_answer_survives_a_lost_connection(chat: Chat):
@@ -79,7 +79,7 @@ def test_an_answer_survives_a_lost_connection(chat: Chat):
     lost[0].close()
     chat.answered()
     assert len(lost) == 2
-    expect(chat.page.locator(".ic-figures").last).to_contain_text("900 tokens")
+    expect(chat.page.locator(".ic-figures").last).to_contain_text(f"{SLOW_TOKENS:,} tokens")
 
 
 def test_an_answer_is_seen_where_sockets_do_not_get_through(chat: Chat):
