@@ -98,7 +98,7 @@ def stable_diffusion() -> Any:
 
     encoder, words = clip()
     return StableDiffusionPipeline(
-        vae=kl(),
+        vae=kl(mid_block_add_attention=False),
         text_encoder=encoder,
         tokenizer=words,
         unet=unet(),
@@ -107,6 +107,28 @@ def stable_diffusion() -> Any:
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+MEDIUM_M = 43.4
+"""Millions of numbers in `medium`."""
+
+
+def medium_diffusion() -> Any:
+    """Wide enough that a step takes as long as in models that people use small."""
+    pipe = stable_diffusion()
+    pipe.register_modules(
+        unet=unet(
+            sample_size=16,
+            block_out_channels=(96, 192, 384),
+            layers_per_block=2,
+            norm_num_groups=32,
+            attention_head_dim=8,
+            down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        ),
+        vae=kl(4, block_out_channels=(32, 64, 128, 128), norm_num_groups=32),
+    )
+    return pipe
 
 
 def stable_diffusion_xl() -> Any:
@@ -273,6 +295,7 @@ def upscaler() -> Any:
     vae = kl(4, block_out_channels=(8, 8, 8), down_block_types=("DownEncoderBlock2D",) * 3,
              up_block_types=("UpDecoderBlock2D",) * 3)  # fmt: skip
     model = unet(in_channels=7, num_class_embeds=1000)
+    vae.register_to_config(scaling_factor=0.08333)
     return StableDiffusionUpscalePipeline(
         vae, encoder, words, model, DDPMScheduler(), DDIMScheduler(clip_sample=False), max_noise_level=350
     )
@@ -418,6 +441,7 @@ CLIPS: dict[str, Callable[[], Any]] = {
     "AnimateDiff": animatediff,
 }
 OTHERS: dict[str, Callable[[], Any]] = {
+    "Medium": medium_diffusion,
     "Upscaler": upscaler,
     "CogVideoXImage": lambda: cogvideox(image=True),
 }

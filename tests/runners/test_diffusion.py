@@ -109,9 +109,7 @@ def test_a_picture_is_that_of_the_bare_pipeline(runners: Any, kind: str):
 
 def test_an_upscaler_makes_a_picture_four_times_as_large(runners: Any, tmp_path: Path):
     Image.linear_gradient("L").resize((24, 16)).convert("RGB").save(tmp_path / "small.png")
-    with pytest.warns(FutureWarning, match="scaling_factor"):  # of the tiny model
-        runner = runners("Upscaler")
-    (made,) = results(drawn(runner, edit(tmp_path / "small.png", steps=1, strength=1)))
+    (made,) = results(drawn(runners("Upscaler"), edit(tmp_path / "small.png", steps=1, strength=1)))
     assert pixels(made).shape == (64, 96, 3)
 
 
@@ -338,11 +336,9 @@ def test_a_black_mask_is_refused(painter: DiffusionRunner, photo: Path, tmp_path
         drawn(painter, edit(photo, tmp_path / "black.png"))
 
 
-def test_a_model_that_cannot_repaint_says_so(runners: Any, photo: Path, mask: Path, tmp_path: Path):
-    with pytest.warns(FutureWarning, match="scaling_factor"):
-        runner = open_runner(build("Upscaler", tmp_path / "up"))
+def test_a_model_that_cannot_repaint_says_so(runners: Any, photo: Path, mask: Path):
     with pytest.raises(InvalidRequest, match="leave the mask out"):
-        drawn(runner, edit(photo, mask))
+        drawn(runners("Upscaler"), edit(photo, mask))
 
 
 def test_a_task_the_model_cannot_do_is_refused(painter: DiffusionRunner):

@@ -68,7 +68,6 @@ def test_every_part_counts_for_the_digest(whole: Path, copy: Path):
         ("Upscaler", {Task.IMAGE_TO_IMAGE}),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*scaling_factor:FutureWarning")
 def test_tasks_are_found_from_the_index(tmp_path: Path, kind: str, tasks: set[Task]):
     assert kind in PICTURES | CLIPS | OTHERS
     assert set(family_of(inspect(build(kind, tmp_path / kind))).tasks) == tasks

@@ -1,6 +1,9 @@
 """From a diffusers folder to a pipeline in memory, part by part: nothing that is missing goes unseen."""
 
 import importlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ...errors import InvalidModel
@@ -15,7 +18,7 @@ def load_pipeline(checkpoint: Checkpoint, placement: Placement) -> Any:
 
     Raises `InvalidModel` when tensors are missing or parts do not fit, `OutOfMemory`, `UnsafeModel`.
     """
-    with explained(checkpoint, f"a {checkpoint.architecture}"):
+    with explained(checkpoint, f"a {checkpoint.architecture}"), _quiet():
         from diffusers import DiffusionPipeline
         from diffusers.utils import logging
 
@@ -42,9 +45,18 @@ def sibling(pipe: Any, name: str) -> Any:
 
     if type(pipe).__name__ == name:
         return pipe
-    made = getattr(diffusers, name).from_pipe(pipe, dtype=pipe.dtype)
+    with _quiet():
+        made = getattr(diffusers, name).from_pipe(pipe, dtype=pipe.dtype)
     made.set_progress_bar_config(disable=True)
     return made
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Inside, diffusers does not warn of settings in a model's files that it sets right itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def _part(checkpoint: Checkpoint, name: str, placement: Placement) -> Any:
@@ -80,4 +92,5 @@ def _let_breathe(model: Any) -> None:
     for group in model.modules():
         if isinstance(group, nn.ModuleList):
             for layer in group:
-                layer.register_forward_pre_hook(breathe)
+                if layer is not None:  # where a block does without
+                    layer.register_forward_pre_hook(breathe)
