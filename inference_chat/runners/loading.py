@@ -74,6 +74,9 @@ def refusal(checkpoint: Checkpoint, what: str, error: Exception) -> InferenceCha
         return OutOfMemory(f"{name} did not fit into memory; choose a smaller model.", 60)
     if "trust_remote_code" in text:
         return UnsafeModel(f"{name} needs code of its own to run, which is never executed here.")
+    text = text.replace(
+        "'tvF' is not defined", "requires the torchvision library"
+    )  # as transformers calls it
     if found := LIBRARY.search(text):
         library = (found[1] or found[2]).lower()
         return InvalidModel(f"{name} needs the library {library}, which is not here: pip install {library}.")

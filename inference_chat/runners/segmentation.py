@@ -103,9 +103,9 @@ class SegmenterRunner(VisionRunner):
         channels = max(value.shape[1] for value in out.values() if getattr(value, "ndim", 0) == 4)
         targets = [_bounded(size, channels) for size in sizes]
         if kind == "semantic":
-            read = self._reader.post_process_semantic_segmentation(out, target_sizes=targets)
-            return [self._classes(one, size) for one, size in zip(read, sizes, strict=True)]
-        read = getattr(self._reader, f"post_process_{kind}_segmentation")
+            maps = self._after.post_process_semantic_segmentation(out, target_sizes=targets)
+            return [self._classes(one, size) for one, size in zip(maps, sizes, strict=True)]
+        read = getattr(self._after, f"post_process_{kind}_segmentation")
         how: dict[str, Any] = {"threshold": options.threshold, "target_sizes": targets}
         takes = inspect.signature(read).parameters
         if "return_binary_maps" in takes:  # in one map, objects would cover each other
@@ -139,7 +139,12 @@ class SegmenterRunner(VisionRunner):
     def _reads(self, kind: Kind) -> bool:
         if self.checkpoint.architecture.endswith("ForSemanticSegmentation"):
             return kind == "semantic"
-        return hasattr(self._reader, f"post_process_{kind}_segmentation")
+        return hasattr(self._after, f"post_process_{kind}_segmentation")
+
+    @property
+    def _after(self) -> Any:
+        """What reads the model's outputs."""
+        return getattr(self._reader, "image_processor", self._reader)
 
     def _classes(self, read: Any, size: Size) -> Found:
         """Regions of classes, the largest first, from a map (height, width) of class numbers."""

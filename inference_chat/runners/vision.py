@@ -18,7 +18,7 @@ from ..schema import Media, Options, Request
 from .base import Runner
 from .checkpoint import Checkpoint
 from .device import Placement
-from .loading import explained, load_model, load_reader
+from .loading import explained, load_model, load_reader, refusal
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -165,8 +165,11 @@ class VisionRunner(Runner):
         import torch
 
         began = time.perf_counter()
-        with torch.inference_mode():
-            found = self.look(self._stacked(batch), [picture.size for picture in batch], options)
+        try:
+            with torch.inference_mode():
+                found = self.look(self._stacked(batch), [picture.size for picture in batch], options)
+        except NameError as error:  # some of transformers' PIL processors use torchvision unasked
+            raise refusal(self.checkpoint, self.what, error) from error
         took = (time.perf_counter() - began) / len(batch)
         self._seconds = took if self._seconds is None else (self._seconds + took) / 2
         return found

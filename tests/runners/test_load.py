@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from inference_chat.errors import InferenceChatError, InvalidModel, OutOfMemory, UnsafeModel
+from inference_chat.errors import InferenceChatError, InvalidModel, OutOfMemory, UnsafeModel, UnsupportedTask
 from inference_chat.runners import family_of
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.text import TextRunner
@@ -170,6 +170,7 @@ def test_a_real_model_tells_a_story():
     assert text.count(".") >= 3
 
 
-def test_real_models_for_other_tasks_are_told_as_such():
-    with pytest.raises(InferenceChatError, match="Deimv2ForObjectDetection"):
-        family_of(inspect(real("models", "deimv2_femto_coco")))
+def test_architectures_that_nothing_runs_are_told(folder: Path):
+    configure(folder, architectures=["PatchTSTForPrediction"])
+    with pytest.raises(UnsupportedTask, match="'broken' is a PatchTSTForPrediction; models for"):
+        family_of(inspect(folder))

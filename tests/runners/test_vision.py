@@ -158,6 +158,15 @@ def test_a_library_that_is_not_here_is_named(tmp_path: Path):
         load(tmp_path / "other")
 
 
+def test_a_library_that_is_missed_late_is_named(monkeypatch: pytest.MonkeyPatch):
+    def late(*_: object) -> Sequence[Any]:
+        raise NameError("name 'tvF' is not defined")
+
+    monkeypatch.setattr(opened(VIT), "look", late)
+    with pytest.raises(InvalidModel, match="pip install torchvision"):
+        ask(opened(VIT), CLASSIFY, scene())
+
+
 @pytest.mark.parametrize(
     ("broken", "error", "words"),
     [
