@@ -134,6 +134,25 @@ def _tracks(request: Request, result: Result) -> JSON:
     return shown | _made(result)
 
 
+def _actions(request: Request, result: Result) -> Output:
+    """One list for the whole clip; with the stretches of it where they were asked for."""
+    told = list(_all(result, Labels))
+    whole = [_label(item) for event in told if event.time_s is None for item in event.items]
+    windows = [event for event in told if event.time_s is not None]
+    length = getattr(request.options, "window_s", None)
+    if length is None:
+        return whole
+    seconds = next((event.seconds for event in _all(result, Footage)), 0.0)
+    starts = [event.time_s or 0.0 for event in windows]
+    return {
+        "labels": whole,
+        "windows": [
+            {"start_s": start, "end_s": round(end, 3), "labels": [_label(item) for item in event.items]}
+            for start, end, event in zip(starts, [*starts[1:], seconds], windows, strict=True)
+        ],
+    }
+
+
 def _scenes(_: Request, result: Result) -> JSON:
     scenes = [span for span in _all(result, Span) if span.kind == "scene"]
     cuts = [span for span in _all(result, Span) if span.kind in ("cut", "fade")]
@@ -216,7 +235,7 @@ SHAPES: dict[Task, Callable[[Request, Result], Output]] = {
     Task.IMAGE_FEATURE_EXTRACTION: _vector,
     Task.TEXT_TO_IMAGE: _pictures,
     Task.IMAGE_TO_IMAGE: _pictures,
-    Task.VIDEO_CLASSIFICATION: _labels,
+    Task.VIDEO_CLASSIFICATION: _actions,
     Task.OBJECT_TRACKING: _tracks,
     Task.SCENE_DETECTION: _scenes,
     Task.VIDEO_TEXT_TO_TEXT: _about_clip,

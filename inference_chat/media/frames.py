@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import floor
@@ -32,7 +32,7 @@ class Frame:
 
 
 class Frames(AbstractContextManager["Frames"]):
-    """The frames of a clip, one after the other: all, every so many, or `fps` of them a second.
+    """The frames of a clip, one after the other: all, every so many, `fps` a second, or those at `times`.
 
     Sampled by `fps`, a frame is the one on screen at each 1/`fps` second, by its own time stamp, so clips
     of varying frame rate are sampled evenly. Frames wider or higher than `max_side` pixels, which may depend
@@ -50,6 +50,7 @@ class Frames(AbstractContextManager["Frames"]):
         *,
         fps: float | None = None,
         every: int | None = None,
+        times: Callable[[ClipInfo], Sequence[float]] | None = None,
         max_side: int | Callable[[ClipInfo], int | None] | None = None,
     ) -> None:
         if (fps is not None and fps <= 0) or (every is not None and every < 1) or (fps and every):
@@ -61,6 +62,7 @@ class Frames(AbstractContextManager["Frames"]):
         self._reel = self._opening.__enter__()
         self.info: ClipInfo = self._reel.info
         self._max_side = max_side(self.info) if callable(max_side) else max_side
+        self._times = times(self.info) if times else None
         self._ended = False
         self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(self._room())
         self._closed = threading.Event()
@@ -70,6 +72,8 @@ class Frames(AbstractContextManager["Frames"]):
     @property
     def expected(self) -> int:
         """How many frames will come, by the clip's header."""
+        if self._times is not None:
+            return len(self._times)
         if self._step is None:
             return max(1, -(-self.info.frame_count // self._every))
         return max(1, min(self.info.frame_count, floor(self.info.seconds / self._step - SLACK) + 1))
@@ -158,6 +162,9 @@ class Frames(AbstractContextManager["Frames"]):
         return False
 
     def _chosen(self, reel: Reel) -> Iterator[Shown]:
+        if self._times is not None:
+            yield from reel.shown_at(self._times)
+            return
         if self._step is None:
             yield from (shown for shown in reel.decoded() if shown.index % self._every == 0)
             return

@@ -28,6 +28,7 @@ from .speech import SpeechOptions
 from .text import TextOptions, TextRunner
 from .tracking import TrackingOptions, TrackingRunner, ZeroShotTrackingRunner
 from .voice import SpectrogramRunner, VoiceOptions, VoiceRunner
+from .video import ActionOptions, ActionRunner
 from .whisper import WhisperRunner
 
 OPTIONS: dict[Task, type[Options]] = {
@@ -37,6 +38,7 @@ OPTIONS: dict[Task, type[Options]] = {
     Task.OBJECT_DETECTION: DetectionOptions,
     Task.ZERO_SHOT_OBJECT_DETECTION: ZeroShotDetectionOptions,
     Task.OBJECT_TRACKING: TrackingOptions,
+    Task.VIDEO_CLASSIFICATION: ActionOptions,
     Task.SCENE_DETECTION: SceneOptions,
     Task.IMAGE_SEGMENTATION: SegmentationOptions,
     Task.MASK_GENERATION: MaskOptions,
@@ -180,6 +182,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("MTModel", RewritingRunner, (Task.TRANSLATION, Task.TEXT_GENERATION)),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
     Family("LMHeadModel", TextRunner, (Task.TEXT_GENERATION,)),
+    Family("ForVideoClassification", ActionRunner, (Task.VIDEO_CLASSIFICATION,)),
     Family("SceneDetector", SceneRunner, (Task.SCENE_DETECTION,)),
     *PICTURES,
     *ENCODERS,
