@@ -79,7 +79,9 @@ class CaptionRunner(MultimodalRunner):
             return {"pixel_values": self._processor(images=image, return_tensors="pt")["pixel_values"]}
         if self._type == "git":
             return self._git(image, text)
-        return dict(self._processor(images=image, text=text, return_tensors="pt"))
+        inputs = dict(self._processor(images=image, text=text, return_tensors="pt"))
+        inputs.pop("labels", None)  # PaliGemma's processor prepares training at the same time
+        return inputs
 
     def _begun_with(self, image: Any, text: str) -> dict[str, Any]:
         """Donut is told its task by the first tokens of its answer."""

@@ -17,6 +17,17 @@ PREFILL_CHUNK = 512
 """Prompt tokens read at once: others wait no longer, and a stop is seen in between."""
 
 
+class _Near:
+    """A logits processor of the model that works where the model is; logits come from the CPU and return."""
+
+    def __init__(self, rule: Any, device: Any) -> None:
+        self._rule = rule
+        self._device = device
+
+    def __call__(self, ids: Any, scores: Any) -> Any:
+        return self._rule(ids.to(self._device), scores.to(self._device)).to(scores.device)
+
+
 class _Taken(Exception):
     """Carries what `generate` has prepared out of it."""
 
@@ -37,7 +48,10 @@ class PreparedSteps:
 
         with torch.inference_mode():
             found = _prepared(model, inputs, how)
-        self._model, self._ids, self.rules, config, kwargs = found
+        self._model, self._ids, rules, config, kwargs = found
+        self.rules = [
+            rule if self._ids.device.type == "cpu" else _Near(rule, self._ids.device) for rule in rules
+        ]
         self._kwargs: dict[str, Any] = kwargs
         self.ends = frozenset(_numbers(config.eos_token_id))
         self._total: int = self._ids.shape[1] or self._kwargs["inputs_embeds"].shape[1]

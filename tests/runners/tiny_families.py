@@ -801,3 +801,80 @@ def smolvlm(folder: Path) -> Path:
 
 
 VISION |= {"llava-next-video": llava_next_video, "smolvlm": smolvlm}
+
+
+# --- captions with a language model behind ------------------------------------------------------
+
+
+def paligemma(folder: Path) -> Path:
+    from transformers import (
+        PaliGemmaConfig,
+        PaliGemmaForConditionalGeneration,
+        PaliGemmaProcessor,
+        SiglipImageProcessorPil,
+    )
+
+    words = tokenizer(named={"image_token": "<image>"})
+    words.bos_token = "<|user|>"
+    eyes = SiglipImageProcessorPil(size=SQUARE)
+    eyes.image_seq_length = 16
+    config = PaliGemmaConfig(
+        vision_config=EYES | {"vision_use_head": False, "projection_dim": 48},
+        text_config=llama(words) | {"model_type": "gemma", "head_dim": 16},
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        projection_dim=48,
+        hidden_size=48,
+        **ends(words) | {"bos_token_id": words.bos_token_id},
+    )
+    return save(PaliGemmaForConditionalGeneration, config, PaliGemmaProcessor(eyes, words), folder)
+
+
+def florence2(folder: Path) -> Path:
+    from transformers import (
+        CLIPImageProcessorPil,
+        Florence2Config,
+        Florence2ForConditionalGeneration,
+        Florence2Processor,
+    )
+
+    words = tokenizer(named={"image_token": "<image>"})
+    words.bos_token = "<|user|>"
+    eyes = CLIPImageProcessorPil(size=SQUARE, crop_size=SQUARE, do_center_crop=False)
+    eyes.image_seq_length = 5
+    config = Florence2Config(
+        vision_config={
+            "depths": [1, 1],
+            "embed_dim": [16, 32],
+            "num_heads": [2, 2],
+            "num_groups": [2, 2],
+            "patch_size": [7, 3],
+            "patch_stride": [8, 2],
+            "patch_padding": [3, 1],
+            "patch_prenorm": [False, True],
+            "window_size": 2,
+            "projection_dim": 32,
+            "initializer_range": 0.2,
+        },
+        text_config={
+            "model_type": "bart",
+            "vocab_size": len(words),
+            "d_model": 32,
+            "encoder_layers": 1,
+            "decoder_layers": 2,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 48,
+            "decoder_ffn_dim": 48,
+            "max_position_embeddings": 128,
+            "init_std": 0.3,
+            "forced_eos_token_id": None,
+            "decoder_start_token_id": 1,
+            **ends(words),
+        },
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+        **ends(words) | {"decoder_start_token_id": 1},
+    )
+    return save(Florence2ForConditionalGeneration, config, Florence2Processor(eyes, words), folder)
+
+
+TOLD: dict[str, Build] = {"paligemma": paligemma, "florence2": florence2}
