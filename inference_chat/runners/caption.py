@@ -5,12 +5,12 @@ from threading import Event as Flag
 from typing import Any, ClassVar
 
 from ..errors import InvalidRequest, UnsupportedTask
-from ..events import Event, Finished, TextDelta, Usage
+from ..events import Event
 from ..media import open_image
 from ..schema import Media, Request
 from .content import OPENED_LIMITS
 from .loading import explained, load_model, load_reader
-from .multimodal import AboutOptions, MultimodalRunner, touch
+from .multimodal import AboutOptions, MultimodalRunner, several, touch
 from .prompt import Prompt
 from .whisper import SHARED
 
@@ -101,28 +101,3 @@ class CaptionRunner(MultimodalRunner):
                 name: value if name == "pixel_values" else value[:, :-1] for name, value in inputs.items()
             }
         return inputs
-
-
-def several(runs: list[Iterator[Event]], each: int = 1) -> Iterator[Event]:
-    """Runs one after the other as one request: the answers of run i are choices i, or i … i + each − 1."""
-    ends: list[Finished] = []
-    for number, run in enumerate(runs):
-        for event in run:
-            if isinstance(event, Finished):
-                ends.append(event)
-            elif isinstance(event, TextDelta):
-                yield event.model_copy(update={"choice": number * each + event.choice})
-            else:
-                yield event
-    if not ends:
-        raise InvalidRequest("There is no picture; send one.")
-    yield ends[-1].model_copy(
-        update={
-            "finish_reasons": tuple(reason for end in ends for reason in end.finish_reasons),
-            "usage": Usage(
-                prompt_tokens=sum(end.usage.prompt_tokens for end in ends),
-                completion_tokens=sum(end.usage.completion_tokens for end in ends),
-            ),
-            "notes": tuple(dict.fromkeys(note for end in ends for note in end.notes)),
-        }
-    )

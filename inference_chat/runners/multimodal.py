@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ..events import Event, Progress
+from ..errors import InvalidRequest
+from ..events import Event, Finished, Progress, TextDelta, Usage
 from ..schema import Request
 from ..tasks import Task
 from .content import Senses, open_media
@@ -79,6 +80,14 @@ class MultimodalRunner(TextRunner):
         if not (request.media or request.messages) and request.task == Task.TEXT_GENERATION:
             yield from super().run(request, stop)
             return
+        if request.task == Task.IMAGE_TO_TEXT and len(request.media) > 1 and not request.messages:
+            if options.n > 1:
+                raise InvalidRequest(
+                    "n: give one picture for several answers, or ask for one answer to each."
+                )
+            each = (request.model_copy(update={"media": (one,)}) for one in request.media)
+            yield from several([self.run(one, stop) for one in each])
+            return
         frames = getattr(options, "frames", FRAMES)
         opened = yield from open_media(request, self._senses, frames, self.name)
         ask = ASKS.get(request.task, ASK)
@@ -136,3 +145,28 @@ def touch(model: Any) -> None:
     """Bring weights into memory, which are mapped from their file until they are first used."""
     for tensor in model.parameters():
         tensor.detach().view(-1)[::1024].sum()
+
+
+def several(runs: list[Iterator[Event]], each: int = 1) -> Iterator[Event]:
+    """Runs one after the other as one request: the answers of run i are choices i, or i … i + each − 1."""
+    ends: list[Finished] = []
+    for number, run in enumerate(runs):
+        for event in run:
+            if isinstance(event, Finished):
+                ends.append(event)
+            elif isinstance(event, TextDelta):
+                yield event.model_copy(update={"choice": number * each + event.choice})
+            else:
+                yield event
+    if not ends:
+        raise InvalidRequest("There is no picture; send one.")
+    yield ends[-1].model_copy(
+        update={
+            "finish_reasons": tuple(reason for end in ends for reason in end.finish_reasons),
+            "usage": Usage(
+                prompt_tokens=sum(end.usage.prompt_tokens for end in ends),
+                completion_tokens=sum(end.usage.completion_tokens for end in ends),
+            ),
+            "notes": tuple(dict.fromkeys(note for end in ends for note in end.notes)),
+        }
+    )

@@ -10,7 +10,7 @@ from inference_chat.media import open_image
 from inference_chat.runners.caption import CaptionRunner
 from inference_chat.tasks import Task
 
-from .tiny_families import TOLD
+from .tiny_families import TOLD, blip2
 from .tiny_media import open_runner, picture, request, result
 
 # PaliGemma's processor gives numpy a tensor.
@@ -54,3 +54,12 @@ def test_the_models_own_commands_go_through_as_they_are(folder: Path, tmp_path: 
     runner, one = opened(folder), picture(tmp_path)
     asked = request(Task.IMAGE_TO_TEXT, one, prompt="<OCR>")
     assert result(runner, asked).text == generated(runner, one, "<OCR>")
+
+
+def test_a_question_before_a_language_model(tmp_path: Path):
+    runner: Any = open_runner(blip2(tmp_path / "blip2"))
+    one = picture(tmp_path)
+    asked = request(Task.VISUAL_QUESTION_ANSWERING, one, prompt="the one?")
+    whole = generated(runner, one, "Question: the one? Answer:")
+    assert result(runner, asked).text == whole
+    assert result(runner, request(Task.IMAGE_TO_TEXT, one)).text not in ("", whole)

@@ -91,6 +91,16 @@ def test_a_caption_needs_no_question(runner: MultimodalRunner, tmp_path: Path):
     assert result(runner, request(Task.IMAGE_TO_TEXT, picture(tmp_path))).text == result(runner, said).text
 
 
+def test_each_picture_has_a_caption_of_its_own(runner: MultimodalRunner, tmp_path: Path):
+    pictures = [picture(tmp_path, seed) for seed in (0, 5)]
+    together = result(runner, request(Task.IMAGE_TO_TEXT, *pictures))
+    alone = [result(runner, request(Task.IMAGE_TO_TEXT, one)) for one in pictures]
+    assert list(together.texts) == [one.text for one in alone]
+    assert together.finished.usage.completion_tokens == sum(
+        one.finished.usage.completion_tokens for one in alone
+    )
+
+
 def test_people_may_write_the_words_that_stand_for_pictures(runner: MultimodalRunner, tmp_path: Path):
     asked = request(Task.IMAGE_TEXT_TO_TEXT, picture(tmp_path), prompt="what does <image> mean?")
     assert result(runner, asked).finished.usage.completion_tokens == 12

@@ -878,3 +878,35 @@ def florence2(folder: Path) -> Path:
 
 
 TOLD: dict[str, Build] = {"paligemma": paligemma, "florence2": florence2}
+
+
+def blip2(folder: Path) -> Path:
+    from transformers import (
+        Blip2Config,
+        Blip2ForConditionalGeneration,
+        Blip2Processor,
+        BlipImageProcessorPil,
+    )
+
+    words = tokenizer("<image>", window=128)
+    queries = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+    config = Blip2Config(
+        vision_config=EYES,
+        qformer_config=queries | {"encoder_hidden_size": 32, "vocab_size": 30},
+        text_config={
+            "model_type": "opt",
+            "vocab_size": len(words),
+            "hidden_size": 32,
+            "word_embed_proj_dim": 32,
+            "ffn_dim": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 128,
+            "init_std": 0.3,
+            **ends(words) | {"bos_token_id": words.eos_token_id},
+        },
+        num_query_tokens=4,
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+    )
+    processor = Blip2Processor(BlipImageProcessorPil(size=SQUARE), words, num_query_tokens=4)
+    return save(Blip2ForConditionalGeneration, config, processor, folder)
