@@ -40,7 +40,7 @@ class SegmentationOptions(Options):
         "auto", description="A region for each class, for each object, or both; auto: the most that it can."
     )
     threshold: float = Field(
-        0.5, ge=0, le=1, description="Objects at least this sure; classes have no score."
+        0.5, ge=0, le=1, description="Objects at least this sure; regions of classes are all told."
     )
     labels: Words = Field((), description="Only these classes: a list, or one text with commas; empty: all.")
 
@@ -104,7 +104,9 @@ class SegmenterRunner(VisionRunner):
         targets = [_bounded(size, channels) for size in sizes]
         if kind == "semantic":
             maps = self._after.post_process_semantic_segmentation(out, target_sizes=targets)
-            return [self._classes(one, size) for one, size in zip(maps, sizes, strict=True)]
+            said = out.get("logits")  # of pixels, else of objects: then no class has a score
+            logits = [*said] if said is not None and said.ndim == 4 else [None] * len(sizes)
+            return [self._classes(*one) for one in zip(maps, sizes, logits, strict=True)]
         read = getattr(self._after, f"post_process_{kind}_segmentation")
         how: dict[str, Any] = {"threshold": options.threshold, "target_sizes": targets}
         takes = inspect.signature(read).parameters
@@ -146,14 +148,15 @@ class SegmenterRunner(VisionRunner):
         """What reads the model's outputs."""
         return getattr(self._reader, "image_processor", self._reader)
 
-    def _classes(self, read: Any, size: Size) -> Found:
+    def _classes(self, read: Any, size: Size, logits: Any) -> Found:
         """Regions of classes, the largest first, from a map (height, width) of class numbers."""
         import numpy as np
 
         maps = read.numpy()
         numbers, counts = np.unique(maps, return_counts=True)
-        largest = numbers[np.argsort(-counts, kind="stable")]
-        return Found(size, maps, tuple((int(number), self.name_of(number), None) for number in largest))
+        largest = numbers[np.argsort(-counts, kind="stable")].tolist()
+        sure = [None] * (max(largest) + 1) if logits is None else sureness(logits)
+        return Found(size, maps, tuple((number, self.name_of(number), sure[number]) for number in largest))
 
     def _objects(self, read: dict[str, Any], size: Size) -> Found:
         segments = read["segments_info"]
@@ -161,6 +164,19 @@ class SegmenterRunner(VisionRunner):
         return Found(
             size, maps, tuple((one["id"], self.name_of(one["label_id"]), one["score"]) for one in segments)
         )
+
+
+def sureness(logits: Any) -> list[float]:
+    """For each class the mean probability in its own region, of logits (classes, rows, columns).
+
+    Where a class is nowhere the likeliest, its highest probability.
+    """
+    likely = logits.softmax(0)
+    best, number = (found.flatten() for found in likely.max(0))
+    counts = number.bincount(minlength=len(likely))
+    means = number.bincount(weights=best, minlength=len(likely)) / counts.clamp(min=1)
+    found: list[float] = means.where(counts > 0, likely.amax((1, 2)).to(means.dtype)).tolist()
+    return found
 
 
 def _bounded(size: Size, channels: int) -> Size:

@@ -1,11 +1,14 @@
 """Regions, depths and cut-outs are those that transformers itself gives, in the picture's own size."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from examples.train_starters.scene_batches import draw
+from examples.train_starters.shapes_world import index_map, render
 from inference_chat.errors import InvalidRequest
 from inference_chat.events import ImageReady, Label
 from inference_chat.runners import segmentation
@@ -15,6 +18,7 @@ from tests.tiny_vision import scene
 from .pictures import ask, folder, labels, load, mask, opened
 
 SEGMENT = "image-segmentation"
+STARTER = Path(__file__).parents[2] / "model_cards" / "starter-segmenter"
 AUTO = {
     "SegformerForSemanticSegmentation": "AutoModelForSemanticSegmentation",
     "Mask2FormerForUniversalSegmentation": "AutoModelForUniversalSegmentation",
@@ -112,6 +116,37 @@ def test_a_large_picture_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPat
     for one, other in zip(plain, small, strict=True):
         assert one.label == other.label
         assert (array(one) == array(other)).mean() > 0.9
+
+
+@pytest.mark.parametrize("architecture", [name for name in AUTO if "Semantic" not in name])
+def test_models_of_objects_tell_classes_too(architecture: str):
+    found = labels(ask(opened(architecture), SEGMENT, PICTURE, subtask="semantic"))[0].items
+    expected = reference(architecture, "semantic").numpy()
+    areas = {tiny_vision.LABELS[int(at)]: int((expected == at).sum()) for at in np.unique(expected)}
+    assert {item.label: int(array(item).sum()) for item in found} == areas
+    assert {item.score for item in found} == {None}
+
+
+def test_classes_are_as_sure_as_their_pixels():
+    import torch
+
+    three = torch.tensor([[[0.9, 0.7, 0.3]], [[0.1, 0.2, 0.6]], [[0.0, 0.1, 0.1]]]).log()
+    assert segmentation.sureness(three) == pytest.approx([0.8, 0.6, 0.1])
+
+
+def test_the_starter_finds_the_regions_of_scenes_it_never_saw():
+    runner = load(STARTER)
+    scenes = [draw("compositional", at) for at in range(15)]
+    found = labels(ask(runner, SEGMENT, *(render(one) for one in scenes)))
+    overlaps = []
+    for drawn, event in zip(scenes, found, strict=True):
+        regions, on_top = {item.label: item for item in event.items}, index_map(drawn)
+        for name in {thing.name for thing in drawn.objects}:
+            true = np.isin(on_top, [at for at, thing in enumerate(drawn.objects, 1) if thing.name == name])
+            item = regions.get(name)
+            told = np.asarray(mask(item.mask.data)) > 0 if item and item.mask else np.zeros_like(true)
+            overlaps.append((true & told).sum() / max(1, (true | told).sum()))
+    assert np.mean(np.array(overlaps) > 0.5) > 0.9
 
 
 # --- depth --------------------------------------------------------------------------------------
