@@ -63,6 +63,15 @@ async def test_watch_from_any_number():
         assert numbers == list(range(start, len(job.events)))
 
 
+async def test_progress_that_tells_nothing_new_is_told_once():
+    job = Jobs(gate := Gate(), 1, 1).start(request())
+    for done in (1, 1, 1, 2):
+        job.emit(Progress(phase="working", done=done))
+    gate.open("p")
+    await job.result()
+    assert [event.done for event in job.events if isinstance(event, Progress) and event.done] == [1, 2]
+
+
 async def test_watchers_come_and_go():
     gate = Gate()
     job = Jobs(gate, 1, 1).start(request())

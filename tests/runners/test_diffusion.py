@@ -186,6 +186,9 @@ def test_progress_counts_steps_and_never_goes_back(runners: Any, kind: str):
     told = [event for event in events if isinstance(event, Progress)]
     fractions = [event.fraction or 0 for event in told]
     assert fractions == sorted(fractions)
+    assert sorted((event.phase for event in told), key=["reading", "working"].index) == [
+        event.phase for event in told
+    ]
     assert [(e.done, e.total, e.unit) for e in told if e.phase == "working"][-1] == (6, 6, "steps")
 
 

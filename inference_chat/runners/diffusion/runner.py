@@ -102,7 +102,7 @@ class DiffusionRunner(Runner):
                     done, last = done + 1, step
                     total = max(done, _total(pipe))
                 yield Progress(
-                    phase="working" if done else "reading",
+                    phase="working" if done or index else "reading",
                     fraction=(index + min(done / (total + 1), 1.0)) / count,
                     done=index * total + done,
                     total=count * total,
