@@ -18,7 +18,7 @@ from tests.runners.tiny_media import clip, picture, tone
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    shelf = {
+    shelf: dict[str, tuple[families.Build, str]] = {
         "eyes": (families.llava, "image-text-to-text"),
         "ears": (families.whisper, "automatic-speech-recognition"),
         "mouth": (families.vits, "text-to-speech"),

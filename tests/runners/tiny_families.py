@@ -816,7 +816,7 @@ def paligemma(folder: Path) -> Path:
 
     words = tokenizer(named={"image_token": "<image>"})
     words.bos_token = "<|user|>"
-    eyes = SiglipImageProcessorPil(size=SQUARE)
+    eyes: Any = SiglipImageProcessorPil(size=SQUARE)
     eyes.image_seq_length = 16
     config = PaliGemmaConfig(
         vision_config=EYES | {"vision_use_head": False, "projection_dim": 48},
@@ -839,7 +839,7 @@ def florence2(folder: Path) -> Path:
 
     words = tokenizer(named={"image_token": "<image>"})
     words.bos_token = "<|user|>"
-    eyes = CLIPImageProcessorPil(size=SQUARE, crop_size=SQUARE, do_center_crop=False)
+    eyes: Any = CLIPImageProcessorPil(size=SQUARE, crop_size=SQUARE, do_center_crop=False)
     eyes.image_seq_length = 5
     config = Florence2Config(
         vision_config={
