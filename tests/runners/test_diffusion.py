@@ -113,6 +113,15 @@ def test_an_upscaler_makes_a_picture_four_times_as_large(runners: Any, tmp_path:
     assert pixels(made).shape == (64, 96, 3)
 
 
+@pytest.mark.parametrize("kind", ["StableDiffusion", "StableDiffusion3", "Flux"])
+def test_half_the_bytes_draw_and_edit_too(tmp_path: Path, photo: Path, kind: str):
+    runner, size = open_runner(build(kind, tmp_path / kind), "bfloat16"), UNUSUAL.get(kind, {})
+    assert runner._pipe.dtype == torch.bfloat16
+    assert results(drawn(runner, draw(**size)))
+    assert results(drawn(runner, edit(photo, **size)))
+    assert runner._pipe.dtype == torch.bfloat16
+
+
 # --- one among others ---------------------------------------------------------------------------
 
 
