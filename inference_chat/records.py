@@ -8,7 +8,7 @@ import math
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
 
@@ -32,9 +32,11 @@ from sqlalchemy import (
 from .database import Database, Stored, UtcTime, metadata
 from .errors import StorageFailed
 from .schema import JSON, Frozen, new_id, now
-from .slots import SLOT, SUMS, between, slot_of, slots, store, totals
+from .slots import SLOT, SUMS, Totals, between, by, include, slot_of, slots, store, totals
 
 logger = logging.getLogger(__name__)
+Key = tuple[str, str]  # ("model", its id) or ("task", its name)
+Percentiles = tuple[float | None, float | None, float | None]
 PERCENTILE_RUNS = 1000  # latencies are told from so many of the newest good runs
 PERCENTILE_MODELS = 200  # `stats()` tells the latencies of so many models, those used last
 GATHERED = 0.05  # seconds in which runs are gathered into one transaction
@@ -102,8 +104,9 @@ class Records(Stored):
         self._writing = Lock()
         self._wake = Event()
         self._writer: Thread | None = None
-        self._known: dict[str, JSON] = {}
-        self._changes: Counter[str] = Counter()
+        self._totals: Totals | None = None
+        self._known: dict[Key, Percentiles] = {}
+        self._changes: Counter[Key] = Counter()
         with self._database.write() as connection:
             by_model.create(connection, checkfirst=True)
             _catch_up(connection)
@@ -136,14 +139,17 @@ class Records(Stored):
             new = [self._noted.popleft() for _ in range(len(self._noted))]
             if not new:
                 return
+            rows = [run.model_dump() for run in new]
             try:
-                self._store([run.model_dump() for run in new])
+                self._store(rows)
             except StorageFailed:
                 self._noted.extendleft(reversed(new))
                 raise
-            for run in new:
-                self._changes[run.model] += 1
-                self._known.pop(run.model, None)
+            if self._totals is not None:
+                include(self._totals, rows)
+            for key in {key for run in new for key in (("model", run.model), ("task", run.task))}:
+                self._changes[key] += 1
+                self._known.pop(key, None)
 
     def recent(self, limit: int = 100) -> list[Run]:
         """The newest runs, the newest first."""
@@ -158,29 +164,27 @@ class Records(Stored):
         Counts of a window begin with the slot of five minutes that it begins in. Latencies are told of
         the models that were used last; those of others are None.
         """
-        self._settle()
-        since = now() - window if window else None
-        with self._database.read() as connection:
-            return {f"{group}s": _of_all(connection, group, since) for group in ("model", "task")}
+        sums = self._since(now() - window) if window else self._all()
+        groups = {"model": by(sums, 0), "task": by(sums, 1)}
+        return {
+            f"{group}s": {
+                name: _figures(total, self._latencies((group, name), window, told=number < PERCENTILE_MODELS))
+                for number, (name, total) in enumerate(found.items())
+            }
+            for group, found in groups.items()
+        }
 
     def metrics(self, model_id: str) -> JSON:
         """The figures of one model; zeros and None where it has not run."""
         return self.figures([model_id])[model_id]
 
     def figures(self, model_ids: Iterable[str]) -> dict[str, JSON]:
-        """The figures of some models, as cheaply as may be: remembered until a model runs again."""
-        self._settle()
-        wanted = list(model_ids)
-        missing = [id for id in wanted if id not in self._known]
-        if missing:
-            changes = {id: self._changes[id] for id in missing}
-            with self._database.read() as connection:
-                found = _of_some(connection, missing)
-            for id in missing:
-                if self._changes[id] == changes[id]:
-                    self._known[id] = found[id]
-            return {id: found.get(id) or self._known.get(id) or NONE for id in wanted}
-        return {id: self._known.get(id, NONE) for id in wanted}
+        """The figures of some models: those that did not run meanwhile are remembered."""
+        found = by(self._all(), 0)
+        return {
+            id: _figures(found[id], self._latencies(("model", id))) if id in found else NONE
+            for id in model_ids
+        }
 
     def series(self, window: timedelta, points: int) -> list[JSON]:
         """What happened from `window` ago until now, in `points` steps, the oldest first.
@@ -198,6 +202,34 @@ class Records(Stored):
                 for name in SUMS:
                     step[name] += slot[name]
         return [_point(start + number * width, step) for number, step in enumerate(steps)]
+
+    def _all(self) -> Totals:
+        """The sums of all runs: read once, then kept up to date in memory."""
+        self._settle()
+        with self._writing:
+            if self._totals is None:
+                with self._database.read() as connection:
+                    self._totals = totals(connection)
+            return dict(self._totals)
+
+    def _since(self, moment: datetime) -> Totals:
+        self._settle()
+        with self._database.read() as connection:
+            return totals(connection, slots.c.started_at >= slot_of(moment))
+
+    def _latencies(self, key: Key, window: timedelta | None = None, *, told: bool = True) -> Percentiles:
+        """The percentiles of the newest good runs of a model or task."""
+        if not told:
+            return None, None, None
+        if window is None and (known := self._known.get(key)):
+            return known
+        before = self._changes[key]
+        conditions = [runs.c[key[0]] == key[1], *([runs.c.started_at >= now() - window] if window else [])]
+        with self._database.read() as connection:
+            found = percentiles(_newest_latencies(connection, *conditions))
+        if window is None and self._changes[key] == before:
+            self._known[key] = found
+        return found
 
     def _store(self, rows: list[JSON]) -> None:
         with self._database.write() as connection:
@@ -228,30 +260,6 @@ def _catch_up(connection: Connection) -> None:
         store(connection, part)
 
 
-def _of_all(connection: Connection, group: str, since: datetime | None) -> dict[str, JSON]:
-    recent = [slots.c.started_at >= slot_of(since)] if since else []
-    newer = [runs.c.started_at >= since] if since else []
-    sums = totals(connection, group, *recent)
-    return {
-        total["name"]: _figures(
-            total,
-            _newest_latencies(connection, runs.c[group] == total["name"], *newer)
-            if number < PERCENTILE_MODELS
-            else (),
-        )
-        for number, total in enumerate(sums)
-    }
-
-
-def _of_some(connection: Connection, models: Sequence[str]) -> dict[str, JSON]:
-    found: dict[str, JSON] = dict.fromkeys(models, NONE)
-    for start in range(0, len(models), 500):  # a statement takes only so many values
-        for total in totals(connection, "model", slots.c.model.in_(models[start : start + 500])):
-            latencies = _newest_latencies(connection, runs.c.model == total["name"])
-            found[total["name"]] = _figures(total, latencies)
-    return found
-
-
 def _newest_latencies(connection: Connection, *conditions: ColumnElement[bool]) -> list[float]:
     newest = select(runs.c.total_ms).where(runs.c.error.is_(None), *conditions)
     return list(connection.scalars(newest.order_by(runs.c.started_at.desc()).limit(PERCENTILE_RUNS)))
@@ -262,8 +270,8 @@ def _speed(total: JSON) -> float | None:
     return tokens / spent * 1000 if tokens and spent else None
 
 
-def _figures(total: JSON, latencies: Iterable[float]) -> JSON:
-    p50, p95, p99 = percentiles(latencies)
+def _figures(total: JSON, latencies: Percentiles) -> JSON:
+    p50, p95, p99 = latencies
     last_used = total.get("last_used_at")
     return {
         "requests": total["requests"],
@@ -289,7 +297,7 @@ def _point(at: datetime, step: JSON) -> JSON:
     }
 
 
-def percentiles(values: Iterable[float]) -> tuple[float | None, float | None, float | None]:
+def percentiles(values: Iterable[float]) -> Percentiles:
     """The 50th, 95th and 99th percentile, interpolated between neighbours; None without values."""
     ordered = sorted(values)
     if not ordered:
@@ -300,4 +308,4 @@ def percentiles(values: Iterable[float]) -> tuple[float | None, float | None, fl
     return cuts[49], cuts[94], cuts[98]
 
 
-NONE = _figures(dict.fromkeys(SUMS, 0), ())
+NONE = _figures(dict.fromkeys(SUMS, 0), (None, None, None))

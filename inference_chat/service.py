@@ -189,6 +189,8 @@ class Service:
             await self.pool.warm()
             await self.models.load(self.models.default())
         self._warm = True
+        with contextlib.suppress(InferenceChatError):
+            await asyncio.to_thread(self.records.stats)  # the first reading of a million runs takes a second
 
 
 async def _every(seconds: float, function: Callable[[], Awaitable[None]]) -> None:

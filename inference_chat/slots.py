@@ -29,6 +29,8 @@ from .database import UtcTime, metadata
 SLOT = timedelta(minutes=5)
 KEY = ("model", "task", "started_at")
 SUMS = ("requests", "errors", "cached", "timed_tokens", "timed_ms", "good_ms", "prompt_tokens", "new_tokens")
+Totals = dict[tuple[str, str], dict[str, Any]]
+"""Model and task → sums."""
 INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 slots = Table(
@@ -80,12 +82,35 @@ def store(connection: Connection, rows: Iterable[Any]) -> None:
     )
 
 
-def totals(connection: Connection, group: str, *conditions: ColumnElement[bool]) -> list[dict[str, Any]]:
-    """The sums of each model (`group` "model") or task, the last used first; the group's name is `name`."""
+def totals(connection: Connection, *conditions: ColumnElement[bool]) -> Totals:
+    """The sums of each model and task."""
     sums = [func.sum(slots.c[name]).label(name) for name in SUMS]
     last = func.max(slots.c.last_used_at, type_=UtcTime).label("last_used_at")
-    wanted = select(slots.c[group].label("name"), last, *sums).where(*conditions).group_by(slots.c[group])
-    return [dict(row) for row in connection.execute(wanted.order_by(last.desc())).mappings()]
+    wanted = select(slots.c.model, slots.c.task, last, *sums).where(*conditions)
+    found = connection.execute(wanted.group_by(slots.c.model, slots.c.task)).mappings()
+    return {(row["model"], row["task"]): {**row} for row in found}
+
+
+def include(known: Totals, rows: Iterable[Any]) -> None:
+    """Add runs to sums that are known."""
+    for slot in add_up(rows):
+        known[slot["model"], slot["task"]] = both(known.get((slot["model"], slot["task"])), slot)
+
+
+def by(known: Totals, place: int) -> dict[str, dict[str, Any]]:
+    """The sums of each model (`place` 0) or task (1), the last used first."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, total in known.items():
+        found[key[place]] = both(found.get(key[place]), total)
+    return dict(sorted(found.items(), key=lambda item: item[1]["last_used_at"], reverse=True))
+
+
+def both(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
+    """The sums of both."""
+    if one is None:
+        return other
+    sums = {name: one[name] + other[name] for name in SUMS}
+    return one | sums | {"last_used_at": max(one["last_used_at"], other["last_used_at"])}
 
 
 def between(connection: Connection, start: datetime) -> list[dict[str, Any]]:

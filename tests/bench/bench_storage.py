@@ -1,5 +1,6 @@
 """What conversations and run records cost: `python -m tests.bench.bench_storage [messages] [runs]`."""
 
+import asyncio
 import statistics
 import sys
 import tempfile
@@ -12,10 +13,13 @@ from sqlalchemy import insert
 
 from inference_chat.database import open_database
 from inference_chat.messages import messages, to_row
-from inference_chat.records import Records, Run, runs
+from inference_chat.records import Records, Run
+from inference_chat.registry import ModelRecord
 from inference_chat.schema import now
+from inference_chat.service import Service
 from inference_chat.sessions import Sessions
 from inference_chat.tree import empty_reply
+from tests.server import settings
 
 from .report import section
 
@@ -48,27 +52,45 @@ def fill(sessions: Sessions, count: int, per_session: int = 100) -> str:
 
 
 def record(records: Records, count: int) -> None:
-    moment = now()
-    rows = [
-        Run(
-            model=f"m{number % 7}@1",
-            task="text-generation",
-            started_at=moment - timedelta(seconds=count - number),
-            total_ms=number % 997,
-            completion_tokens=100,
-            decode_ms=50,
-        ).model_dump()
-        for number in range(count)
-    ]
-    with records._database.write() as connection:
-        connection.execute(insert(runs), rows)
+    """Runs of 50 models over the last 30 days."""
+    step, moment = timedelta(days=30) / count, now()
+    for start in range(0, count, 20_000):
+        rows = [
+            Run(
+                model=name_of(number % 50),
+                task="text-generation",
+                started_at=moment - step * (count - number),
+                total_ms=number % 997,
+                completion_tokens=100,
+                decode_ms=50,
+            ).model_dump()
+            for number in range(start, min(start + 20_000, count))
+        ]
+        records._store(rows)
+
+
+def name_of(number: int) -> str:
+    return f"model-{number:05}@1.0.0"
+
+
+def lists(service: Service, count: int) -> dict[str, Callable[[], object]]:
+    """What the doors ask of many models; each of the three keeps the figures it was told."""
+    names = (name_of(number).split("@")[0] for number in range(count))
+    service.registry.put_all(ModelRecord(name=name, tasks=("text-generation",)) for name in names)
+    loop = asyncio.new_event_loop()
+    return {
+        f"list 100 of {count:,} models": lambda: loop.run_until_complete(service.models.list(limit=100)),
+        "search models": lambda: loop.run_until_complete(service.models.search("model-0004")),
+        "everything of the service": lambda: loop.run_until_complete(service.stats()),
+    }
 
 
 def main(message_count: int, run_count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:{Path(folder) / 'bench.db'}"
         database = open_database(url)
-        sessions, records = Sessions(database), Records(database)
+        service = Service(settings(Path(folder), database_url=url))
+        sessions, records = service.sessions, service.records
         session_id = fill(sessions, message_count)
         record(records, run_count)
         head = sessions.get(session_id, "me").head_id
@@ -81,19 +103,23 @@ def main(message_count: int, run_count: int) -> None:
             "list": lambda: sessions.list("me"),
             "search a word of all": lambda: sessions.list("me", query="lorem"),
             "search a word of none": lambda: sessions.list("me", query="zebra"),
-            "add a run": lambda: records.add(Run(model="m0@1", task="text-generation", started_at=now())),
-            "figures of all models": lambda: records.stats(),
-            "figures of one model": lambda: records.metrics("m3@1"),
-        }
+            "add a run": lambda: records.add(Run(model=name_of(0), task="text-generation", started_at=now())),
+            "figures of all models": records.stats,
+            "figures of the last hour": lambda: records.stats(timedelta(hours=1)),
+            "figures of the last week": lambda: records.stats(timedelta(days=7)),
+            "a week in 56 steps": lambda: records.series(timedelta(days=7), 56),
+            "figures of one model": lambda: records.metrics(name_of(3)),
+        } | lists(service, 10_000)
         rows = []
         for name, action in actions.items():
+            first, _ = timed(action, 1)
             median, worst = timed(action)
-            rows.append(f"| {name} | {median:.1f} | {worst:.1f} |")
+            rows.append(f"| {name} | {first:.1f} | {median:.1f} | {worst:.1f} |")
         database.close()
     head = f"{message_count:,} messages and {run_count:,} runs in SQLite; milliseconds.\n\n"
-    head += "| | median of 9 | worst |\n|---|---|---|\n"
+    head += "| | first | median of 9 | worst |\n|---|---|---|---|\n"
     section("Conversations and run records", head + "\n".join(rows))
 
 
 if __name__ == "__main__":
-    main(*(int(given) for given in [*sys.argv[1:], *["100000", "100000"][len(sys.argv) - 1 :]]))
+    main(*(int(given) for given in [*sys.argv[1:], *["100000", "1000000"][len(sys.argv) - 1 :]]))

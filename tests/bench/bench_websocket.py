@@ -5,54 +5,36 @@ a process of its own. Run with `python -m tests.bench.bench_websocket`.
 """
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
-from statistics import median
-
-os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
 
 from websockets.sync.client import connect
 
-from inference_chat.access import Caller
-from inference_chat.service import Service
-from tests import tiny
-from tests.bench.bench_ui import MESSAGES, OPTIONS, TOKENS, by_engine, converse
+from tests.bench.answers import CALLER, MESSAGES, TOKENS, bench_server, by_engine, compared, converse
 from tests.bench.report import section
-from tests.browser.conftest import endless
-from tests.server import Server, Socket, serving, settings
+from tests.server import Server, Socket
 
 ROUNDS = 5
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        model = endless(tiny.build(place / "models" / "bench", window=8192, layers=12, width=128))
-        tiny.card(model, name="bench", inference_chat={"parameters": OPTIONS})
-        service = Service(settings(place, place / "models"))
-        with serving(service) as server:
-            server.call(service.models.load("bench"))
-            report(*measure(server))
-
-
-def measure(server: Server) -> tuple[list[float], list[float]]:
-    """Tokens per second of the engine alone, and as the socket's client sees them."""
-    caller = Caller(owner="everyone", address="127.0.0.1")
-    session = converse(server.service)
-    head = server.service.sessions.get(session, caller.owner).head_id
     alone, seen = [], []
-    for number in range(ROUNDS + 1):
-        engine = server.call(by_engine(server.service, caller, session))
-        server.service.sessions.select(session, str(head))
-        socket = by_socket(server, session, str(head))
-        if number:  # the first round warms up
-            alone.append(engine)
-            seen.append(socket)
-    return alone, seen
+    with bench_server(layers=12) as server:
+        session = converse(server.service)
+        head = str(server.service.sessions.get(session, CALLER.owner).head_id)
+        for number in range(ROUNDS + 1):
+            engine = server.call(by_engine(server.service, session))
+            server.service.sessions.select(session, head)
+            socket = by_socket(server, session, head)
+            if number:  # the first round warms up
+                alone.append(engine)
+                seen.append(socket)
+    section(
+        "An answer over the socket (bench_websocket.py)",
+        f"{TOKENS:,} tokens after {MESSAGES} messages, {ROUNDS} rounds in turns.\n\n"
+        + compared(alone, seen, "arriving at the client"),
+    )
 
 
 def by_socket(server: Server, session: str, parent: str) -> float:
@@ -76,16 +58,6 @@ def client(url: str, parent: str) -> float:
     assert frame["message"]["usage"]["completion_tokens"] == TOKENS
     written = frame["message"]["timing"]["decode_ms"] / 1000
     return (TOKENS - 1) / max(written, last - start)
-
-
-def report(alone: list[float], seen: list[float]) -> None:
-    section(
-        "An answer over the socket (bench_websocket.py)",
-        f"{TOKENS:,} tokens after {MESSAGES} messages, {ROUNDS} rounds in turns, medians.\n\n"
-        "| | tokens/s |\n|---|---:|\n"
-        f"| engine alone | {median(alone):,.0f} |\n| arriving at the client | {median(seen):,.0f} |\n\n"
-        f"The socket costs {1 - median(seen) / median(alone):.1%} (goal: at most 5 %).",
-    )
 
 
 if __name__ == "__main__":
