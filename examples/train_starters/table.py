@@ -96,11 +96,11 @@ GOALS: Mapping[str, Goal] = {
     ),
     "starter-listener": Goal(
         "automatic-speech-recognition",
-        "word error ≤ 0.03 in all conditions",
+        "word error ≤ 0.03 for new voices, noise included",
         lambda measured: {
-            "highest word error": max(max(kinds.values()) for kinds in measured["errors"].values())
+            f"word error, {name}": measured["errors"]["new_voice"][name] for name in ("quiet", "noise, 10 dB")
         },
-        (0.03,),
+        (0.03, 0.03),
         most=True,
     ),
     "starter-ears": Goal(
