@@ -79,9 +79,10 @@ def choice(
         kept = task if task in does else (does[0] if does else None)
         return gr.Dropdown(choices=[(NAMES.get(Task(name), name), name) for name in does], value=kept)
 
-    def follow(ref: str | None, name: str | None) -> list[Any]:
+    def follow(ref: str | None, name: str | None) -> Any:
         kind = Task(name) if name else None
-        return [fields.of(kind, defaults(service, ref, kind), leave_out), *adapt(kind)]
+        form = fields.of(kind, defaults(service, ref, kind), leave_out)
+        return [form, *adapt(kind)] if followers else form  # a list for one component would be its value
 
     quiet: dict[str, Any] = EVENT | {"queue": False}
     model.focus(models, model, model, **quiet)

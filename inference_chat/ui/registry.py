@@ -88,14 +88,16 @@ class _Panel:
         )
         asked.then(self._table, [query, task], overview, **(EVENT | {"queue": False}))
 
-    async def _overview(self, query: str, task: str, chosen: str | None) -> list[Any]:
+    async def _overview(self, query: str | None, task: str, chosen: str | None) -> list[Any]:
         bars, rows = await self._table(query, task)
         names = [row["id"] for row in rows]
-        return [bars, rows, gr.Dropdown(choices=names, value=chosen or (names[0] if names else None))]
+        # A model that is chosen meanwhile must not be put back.
+        first = {} if chosen or not names else {"value": names[0]}
+        return [bars, rows, gr.Dropdown(choices=names, **first)]
 
-    async def _table(self, query: str, task: str) -> list[Any]:
+    async def _table(self, query: str | None, task: str) -> list[Any]:
         wanted = None if task == EVERY else task
-        if query.strip():
+        if query and query.strip():
             records = await self._models.search(query, task=wanted, limit=MOST)
         else:
             records, _ = await self._models.list(task=wanted, limit=MOST)

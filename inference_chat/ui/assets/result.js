@@ -70,7 +70,7 @@ function vector(values) {
 }
 
 function figures({ figures, notes = [], model, settings }) {
-  return el("div", { class: "ic-figures" }, el("p", {}, [model, ...(figures || [])].join(" · ")), notes.map((note) => el("p", {}, note)),
+  return el("div", { class: "ic-cost" }, el("p", {}, [model, ...(figures || [])].join(" · ")), notes.map((note) => el("p", {}, note)),
     settings ? el("details", {}, el("summary", {}, "Settings of this result"), el("pre", {}, JSON.stringify(settings, null, 2))) : null);
 }
 

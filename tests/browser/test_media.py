@@ -1,0 +1,130 @@
+"""The tabs for pictures, clips and models, with the shipped detector: what a visitor clicks and sees."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from inference_chat import ui
+from inference_chat.service import Service
+from tests.server import Server, serving, settings
+
+ROOT = Path(__file__).parents[2]
+INPUTS = ROOT / "examples" / "inputs"
+MODELS = ("starter-detector", "scene-detector")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("media-tabs")
+    (folder / "models").mkdir()
+    for name in MODELS:
+        os.symlink(ROOT / "model_cards" / name, folder / "models" / name)
+    service = Service(settings(folder, folder / "models"))
+    with serving(service, ui.build(service), **ui.MOUNT) as running:
+        running.call(service.models.load("starter-detector"))
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def tab(page: Page, server: Server, name: str) -> Locator:
+    page.goto(f"{server.url}/?tab={name}")
+    return page.locator(f"#tab-{name}")
+
+
+def ready(place: Locator, model: str) -> None:
+    expect(place.get_by_label("Model").locator("visible=true").first).to_have_value(model)
+    expect(place.get_by_label("What to do").locator("visible=true").first).not_to_have_value("")
+
+
+def line(place: Locator) -> Locator:
+    return place.locator(".ic-status-line").locator("visible=true").first
+
+
+def test_a_picture_is_looked_at_and_filtered(page: Page, server: Server):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    place.get_by_role("button", name="Look", exact=True).click()
+    boxes = place.locator(".ic-box")
+    expect(boxes).to_have_count(3)
+    expect(line(place)).to_contain_text("3 found")
+    chip = place.locator(".ic-chips button").locator("visible=true").first
+    chip.click()
+    expect(boxes).not_to_have_count(3)
+    chip.click()
+    place.get_by_label("Threshold").fill("1")
+    expect(boxes).to_have_count(0)
+
+
+def test_what_is_no_picture_is_told_in_the_line(page: Page, server: Server, tmp_path: Path):
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    place.get_by_role("button", name="Look", exact=True).click()
+    expect(line(place)).to_contain_text("Choose a picture first")
+    place.locator("input[type=file]").first.set_input_files(tmp_path / "no.png")
+    place.get_by_role("button", name="Look", exact=True).click()
+    expect(line(place)).to_contain_text("no image file")
+
+
+def test_many_pictures_are_one_table(page: Page, server: Server):
+    place = tab(page, server, "image")
+    place.get_by_role("tab", name="Many pictures").first.click()
+    ready(place, "starter-detector")
+    place.locator("input[type=file][multiple]").set_input_files(
+        [INPUTS / "scene-1-objects.png", INPUTS / "scene-2-objects.png"]
+    )
+    place.get_by_role("button", name="Go through them").click()
+    expect(line(place)).to_contain_text("2 pictures, 3 results")
+
+
+def test_a_clip_is_watched(page: Page, server: Server):
+    place = tab(page, server, "video")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "clip-one-shot.mp4")
+    place.get_by_role("button", name="Watch", exact=True).click()
+    expect(place.locator(".ic-timeline, .ic-found .ic-none").first).to_be_visible()
+    expect(place.locator(".ic-clip video")).to_have_js_property("error", None)
+
+
+def test_a_model_is_found_loaded_and_looked_at(page: Page, server: Server):
+    place = tab(page, server, "registry")
+    place.get_by_label("Search").fill("detector")
+    place.locator(".ic-models tr", has_text="starter-detector").click()
+    expect(place.locator(".ic-model-card > h2")).to_contain_text("starter-detector")
+    place.get_by_role("button", name="Load", exact=True).click()
+    expect(line(place)).to_contain_text("is in memory")
+    place.get_by_role("button", name="Unload", exact=True).click()
+    expect(line(place)).to_contain_text("is out of memory")
+
+
+def test_a_model_is_removed_and_taken_back(page: Page, server: Server):
+    place = tab(page, server, "registry")
+    place.locator(".ic-models tr", has_text="scene-detector").click()
+    place.get_by_role("button", name="Remove", exact=True).click()
+    expect(line(place)).to_contain_text("is removed")
+    expect(place.locator(".ic-models tr", has_text="scene-detector")).to_have_count(0)
+    place.get_by_role("button", name="Undo", exact=True).click()
+    expect(place.locator(".ic-models tr", has_text="scene-detector")).to_have_count(1)
+
+
+def test_a_folder_that_is_no_model_is_refused(page: Page, server: Server, tmp_path: Path):
+    place = tab(page, server, "registry")
+    place.get_by_role("button", name="Register a model").click()
+    place.get_by_label("Folder on the server, or Hub id").fill(str(tmp_path))
+    place.get_by_role("button", name="Register", exact=True).click()
+    expect(line(place)).to_contain_text("no model folder")
