@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MOST_CELLS = 2**27
+MOST_CELLS = 2**26
 """Numbers in the maps of all classes (or queries) of one picture, so that a large one takes no gigabytes."""
 
 Kind = Literal["panoptic", "instance", "semantic"]
