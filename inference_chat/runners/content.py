@@ -21,7 +21,8 @@ WORDS: dict[Kind, str] = {"image": "pictures", "audio": "sounds", "video": "clip
 class Senses:
     """What a model takes besides text; `rate` is the one it hears at, in samples a second.
 
-    It hears `hears` seconds at once: longer sounds come to it in parts.
+    It hears `hears` seconds at once: longer sounds come to it in parts. Where its chat template does not keep
+    words and pictures `in_order`, nothing is said between pictures.
     A model with `image` but no `video` is shown a clip as pictures, each with its second.
     """
 
@@ -29,6 +30,7 @@ class Senses:
     video: bool = False
     rate: int | None = None
     hears: float | None = None
+    in_order: bool = True
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -151,6 +153,8 @@ def _medium(medium: Media, opened: Mapping[str, Any], senses: Senses, frames: in
     shot = shot_of(thing, frames)
     if senses.video:
         return [{"type": "video", "video": shot}]
+    if not senses.in_order:
+        return [{"type": "image", "image": frame} for frame in shot.frames]
     return [
         part
         for frame, time in zip(shot.frames, shot.times, strict=True)

@@ -1,9 +1,10 @@
 """From messages with pictures, sounds and clips to the tokens and tensors a model reads, by its processor."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..errors import TooLarge
+from ..errors import InvalidRequest, TooLarge
 from ..events import Footage
 from ..schema import Request
 from .content import Senses, Shot, footage_of, taken, turns_of
@@ -24,6 +25,7 @@ class MediaPromptBuilder(PromptBuilder):
         if getattr(processor, "chat_template", None):
             self._templates = processor
         self._lists = self._takes_lists()
+        self._senses = replace(senses, in_order=self._keeps_order())
 
     def build_media(
         self, request: Request, room: int, opened: Mapping[str, Any], frames: int, ask: str
@@ -98,6 +100,17 @@ class MediaPromptBuilder(PromptBuilder):
         if clips := taken(messages, "video"):
             found |= _clips(clips)
         return found
+
+    def _keeps_order(self) -> bool:
+        """Whether what is said before a picture is also read before it."""
+        if not (self._lists and self._place("image")):
+            return False
+        parts = [{"type": "text", "text": PROBE}, {"type": "image"}, {"type": "text", "text": PROBE}]
+        try:
+            text = self._templated([{"role": "user", "content": parts}])
+        except InvalidRequest:
+            return False
+        return text.find(PROBE) < text.find(self._place("image")) < text.rfind(PROBE)
 
     def _takes_lists(self) -> bool:
         """Whether the chat template takes content as a list of parts; else texts with placeholders."""

@@ -121,6 +121,19 @@ def test_the_seconds_of_frames_are_said(runner: MultimodalRunner, tmp_path: Path
     assert "Frame at 0.8 s:" in read(runner, asked)
 
 
+def test_nothing_is_said_between_frames_where_the_template_would_move_it(tmp_path: Path):
+    folder = llava(tmp_path / "llava")
+    pictures = "{% for part in m.content if part.type == 'image' %}<image>{% endfor %}"
+    words = "{% for part in m.content if part.type == 'text' %}{{ part.text }}{% endfor %}"
+    turn = "<|{{ m.role }}|>" + pictures + words + "<|end|>"
+    template = "{% for m in messages %}" + turn + "{% endfor %}<|assistant|>"
+    (folder / "chat_template.jinja").write_text(template)
+    runner = open_runner(folder)
+    assert isinstance(runner, MultimodalRunner)
+    asked = request(Task.VIDEO_TEXT_TO_TEXT, clip(tmp_path), prompt=ASKED, frames=2)
+    assert read(runner, asked).replace("<image>", "") == f"<|user|>{ASKED}<|end|><|assistant|>"
+
+
 def read(runner: MultimodalRunner, asked: Any) -> str:
     """The text that the model reads."""
     from inference_chat.runners.content import open_media
