@@ -4,33 +4,29 @@ import time
 
 from ..events import Progress
 
-STEP_SECONDS = 0.08
-"""A step is as long as others wait for their turn and a stop goes unseen."""
-LATEST = 0.3
-"""How much the newest measurement counts against those before."""
+LONG_STEP = 0.1
+"""Seconds that a step may take: so long others wait for their turn, and a stop goes unseen."""
 
 
 class Pace:
-    """Counts frames of a clip against the clock; `total` is what the header promises."""
+    """Counts frames of a clip against the clock; `total` is what the header promises.
+
+    `batch` is how many fit into one step.
+    """
 
     def __init__(self, total: int, most: int = 16) -> None:
         self.done = 0
+        self.batch = 1
         self._total = max(1, total)
         self._most = most
         self._began = time.monotonic()
-        self._each: float | None = None
-
-    @property
-    def batch(self) -> int:
-        """Frames that fit into one step: one until it is known how long a frame takes."""
-        if self._each is None:
-            return 1
-        return max(1, min(self._most, int(STEP_SECONDS / max(self._each, 1e-6))))
 
     def took(self, frames: int, seconds: float) -> None:
-        """Note how long a step with so many frames was."""
-        each = seconds / max(1, frames)
-        self._each = each if self._each is None else self._each + LATEST * (each - self._each)
+        """Note how long a step with so many frames was: `batch` grows while steps are short."""
+        if seconds > LONG_STEP:
+            self.batch = max(1, frames // 2)
+        elif seconds < LONG_STEP / 2 and frames >= self.batch:
+            self.batch = min(self._most, 2 * self.batch)
 
     def progress(self, frames: int = 0) -> Progress:
         """So many frames more are done."""
