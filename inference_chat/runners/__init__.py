@@ -27,8 +27,8 @@ from .sentences import TextClassifierRunner, TextEncoderRunner
 from .speech import SpeechOptions
 from .text import TextOptions, TextRunner
 from .tracking import TrackingOptions, TrackingRunner, ZeroShotTrackingRunner
-from .voice import SpectrogramRunner, VoiceOptions, VoiceRunner
 from .video import ActionOptions, ActionRunner
+from .voice import SpectrogramRunner, VoiceOptions, VoiceRunner
 from .whisper import WhisperRunner
 
 OPTIONS: dict[Task, type[Options]] = {
@@ -144,7 +144,6 @@ SOUNDS: tuple[Family, ...] = (
     Family("ClapModel", SoundAndTextRunner, COMPARES_SOUNDS),
     Family("SpeechT5ForTextToSpeech", SpectrogramRunner, SPEAKS),
     Family("VitsModel", VoiceRunner, SPEAKS),
-    Family("BarkModel", VoiceRunner, SPEAKS),
     Family("Model", SoundEncoderRunner, (Task.AUDIO_FEATURE_EXTRACTION,), "conv_dim"),
     Family("ASTModel", SoundEncoderRunner, (Task.AUDIO_FEATURE_EXTRACTION,)),
 )
