@@ -17,7 +17,7 @@ from inference_chat.errors import (
     TooLarge,
 )
 from inference_chat.media import data_url, image_bytes
-from inference_chat.schema import ImagePart, Link, TextPart
+from inference_chat.schema import ImagePart, Link, Request, TextPart
 from inference_chat.service import Service
 from tests.fakes import ANNE, BERT, FAMILIES, running
 from tests.server import one_model
@@ -268,7 +268,12 @@ async def test_a_picture_in_a_message_reaches_the_model_as_a_file(
 ):
     asked: list[Any] = []
     start = service.jobs.start
-    monkeypatch.setattr(service.jobs, "start", lambda request: (asked.append(request), start(request))[1])
+
+    def noted(request: Request) -> Any:
+        asked.append(request)
+        return start(request)
+
+    monkeypatch.setattr(service.jobs, "start", noted)
     picture = image_bytes(Image.new("RGB", (2, 2)))
     link = Link(url=data_url(picture, "image/png"))
     await say(service, session, (TextPart(text="What is this?"), ImagePart(image_url=link)))

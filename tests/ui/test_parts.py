@@ -73,7 +73,7 @@ async def test_a_job_is_told_to_its_end(service: Service):
 
 async def test_a_job_ends_when_its_reader_leaves(service: Service):
     job = await service.infer(ANNE, prompt="for ever")
-    lines = working(job)
+    lines: Any = working(job)
     await anext(lines)
     await lines.aclose()
     async with asyncio.timeout(5):
