@@ -62,7 +62,7 @@ def open_media(
         elif medium.kind == "audio":
             opened[medium.id] = open_sound(medium.read(), OPENED_LIMITS, rate=senses.rate, mono=True).mono
         else:
-            opened[medium.id] = open_clip(medium.read(), OPENED_LIMITS, count=frames, max_side=FRAME_SIDE)
+            opened[medium.id] = open_clip(medium.path, OPENED_LIMITS, count=frames, max_side=FRAME_SIDE)
     return opened
 
 
