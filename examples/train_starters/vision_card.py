@@ -27,7 +27,7 @@ from examples.train_starters.vision_talk import (
 )
 from examples.train_starters.vision_tower import GRID, draw
 
-PER_KIND = 200
+PER_KIND, FEW = 200, 8
 _FRONT = """---
 license: apache-2.0
 language: en
@@ -189,6 +189,12 @@ def exact(looker: Looker, asked: Sequence[Asked]) -> dict[str, float]:
     return {kind: round(sum(right) / len(right), 4) for kind, right in hits.items()}
 
 
+def few(looker: Looker, world: World) -> float:
+    """The share of exact answers to a few questions of each kind, which the tests ask again."""
+    shares = exact(looker, questions("test", world, FEW))
+    return sum(shares.values()) / len(shares)
+
+
 def measure(folder: Path, world: World, per_kind: int = PER_KIND) -> dict[str, Any]:
     """Everything the card says in figures, measured now on the folder's weights."""
     looker = Looker(folder)
@@ -198,6 +204,7 @@ def measure(folder: Path, world: World, per_kind: int = PER_KIND) -> dict[str, A
     return weights_facts(folder, looker.model) | {
         "exact": exact(looker, asked),
         "compositional": exact(looker, questions("compositional", world, per_kind)),
+        "few": few(looker, world),
         "turns": round(
             sum(one.turn.answer == text for one, text in zip(several, said, strict=True)) / len(said), 4
         ),

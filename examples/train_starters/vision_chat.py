@@ -256,7 +256,7 @@ class Encoder:
 
 
 def batches(
-    encoder: Encoder, world: World, seed: int, at: int, size: int = 16, number: int = 10
+    encoder: Encoder, world: World, seed: int, at: int, size: int = 8, number: int = 20
 ) -> Iterator[Batch]:
     """The batches of the buffer with this number, like lengths together."""
     rng = stream("train", at, seed + 1)
