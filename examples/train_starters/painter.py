@@ -139,7 +139,8 @@ def code_loss(coder: Any, batch: Batch, progress: float) -> torch.Tensor:
     found = coder.encode(batch["pixels"]).latent_dist
     back = coder.decode(found.sample()).sample.float()
     errors = functional.l1_loss(back, batch["pixels"]) + functional.mse_loss(back, batch["pixels"])
-    return errors + 1e-6 * found.kl().float().mean()
+    loss: torch.Tensor = errors + 1e-6 * found.kl().float().mean()
+    return loss
 
 
 class Painter(nn.Module):
@@ -242,7 +243,7 @@ def export(
     """Writes the pipeline in the layout of a model repository."""
     pipeline = StableDiffusionPipeline(
         vae=coder.half(),
-        text_encoder=text.half(),
+        text_encoder=torch.nn.Module.half(text),
         tokenizer=known,
         unet=net.half(),
         scheduler=scheduler(),

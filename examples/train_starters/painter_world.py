@@ -69,7 +69,7 @@ def wished(rng: random.Random, split: Split, two: float = 0.0) -> tuple[Scene, W
             continue
         if count == 1:
             return scene, Wish(names, "", scene.background.colour)
-        stands = [relation for relation in RELATIONS if _stands(relation, *_middles(scene.objects))]
+        stands = [relation for relation in RELATIONS if _stands(relation, _middles(scene.objects))]
         if len({thing.name for thing in scene.objects}) == 2 and stands and _gap(*scene.objects) >= 3:
             return scene, Wish(names, rng.choice(stands), scene.background.colour)
 
@@ -81,9 +81,7 @@ def fulfilled(wish: Wish, ground: str, found: Sequence[Found]) -> bool:
     orders = [found, found[::-1]]
     return any(
         all(_is(name, thing) for name, thing in zip(wish.things, order, strict=True))
-        and (
-            not wish.relation or _stands(wish.relation, *((thing.x, thing.y) for thing in order), margin=0.1)
-        )
+        and (not wish.relation or _stands(wish.relation, [(thing.x, thing.y) for thing in order], margin=0.1))
         for order in orders
     )
 
@@ -99,10 +97,9 @@ def read(picture: Image.Image) -> tuple[str, list[Found]]:
     return _colour(ground), [_found(part, image) for part in parts]
 
 
-def _stands(
-    relation: str, one: tuple[float, float], other: tuple[float, float], margin: float = APART
-) -> bool:
-    """Whether `one` is in the relation to `other`, by at least this share of the side."""
+def _stands(relation: str, places: Sequence[tuple[float, float]], margin: float = APART) -> bool:
+    """Whether the first of two is in the relation to the other, by at least this share of the side."""
+    one, other = places
     along = other[0] - one[0] if relation in ("left of", "right of") else other[1] - one[1]
     return along * (1 if relation in ("left of", "above") else -1) >= margin
 

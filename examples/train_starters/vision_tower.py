@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ def vision_config(
     widths: tuple[int, ...] = classifier.WIDTHS[:3], hidden: int = 128, layers: int = 1
 ) -> DPTConfig:
     """A hybrid (arXiv:2010.11929, 3.1): a basic ResNet to a grid, position embeddings, transformer layers."""
-    whole = classifier.config(widths)
+    whole: Any = classifier.config(widths)
     stem = ResNetConfig(
         embedding_size=widths[0],
         hidden_sizes=list(widths),

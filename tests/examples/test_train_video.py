@@ -7,11 +7,11 @@ import torch
 from transformers import AutoImageProcessor, AutoModelForVideoClassification
 
 from examples.train_starters import card, video
-from examples.train_starters.shapes_world import HELD_OUT, render_clip
+from examples.train_starters.shapes_world import HELD_OUT, Split, render_clip
 from examples.train_starters.video_truth import FRAMES, LABELS, SIDE, example, flow, turned
 
 
-def of_kind(kind: str, split: str = "train"):
+def of_kind(kind: str, split: Split = "train"):
     return next(film for film, label in (example(split, at) for at in range(300)) if LABELS[label] == kind)
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
@@ -109,9 +110,10 @@ def folder(tmp_path_factory):
 
 
 def test_the_trainer_writes_a_model_that_answers_on_two_pictures(folder):
-    model, info = AutoModelForImageTextToText.from_pretrained(
+    loaded: Any = AutoModelForImageTextToText.from_pretrained(
         folder / "out", dtype=torch.float32, output_loading_info=True
     )
+    model, info = loaded
     processor = AutoProcessor.from_pretrained(folder / "out")
     pictures = [{"type": "image", "image": render(BOTH).resize(size)} for size in ((200, 120), (64, 64))]
     said = [{"role": "user", "content": [*pictures, {"type": "text", "text": "What changed?"}]}]
