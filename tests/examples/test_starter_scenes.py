@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.train_starters import card, detector_card, segmenter_card
+from examples.train_starters import card, classifier_card, detector_card, segmenter_card
 from examples.train_starters.scene_card import FEW
 from inference_chat.events import Labels
 from inference_chat.tasks import Task
@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 CARDS, INPUTS = ROOT / "model_cards", ROOT / "examples" / "inputs"
 SLACK = 0.02
 FIGURES = [
+    ("classifier", "exact", classifier_card.Namer, classifier_card.measure_split),
     ("detector", "f1", detector_card.Finder, detector_card.measure_split),
     ("segmenter", "miou", segmenter_card.Cutter, segmenter_card.measure_split),
 ]
@@ -40,7 +41,7 @@ def test_it_sees_as_well_as_its_card_says(name, key, opened, split):
     assert seen[key] >= measured(name)["few"][key] - SLACK
 
 
-@pytest.mark.parametrize("task", [Task.OBJECT_DETECTION, Task.IMAGE_SEGMENTATION])
+@pytest.mark.parametrize("task", [Task.IMAGE_CLASSIFICATION, Task.OBJECT_DETECTION, Task.IMAGE_SEGMENTATION])
 def test_the_app_sees_what_is_in_a_large_picture(tmp_path, task):
     name = {"image-classification": "classifier", "object-detection": "detector"}.get(task, "segmenter")
     data = (INPUTS / "scene-1-objects.png").read_bytes()
