@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from examples.train_starters.shapes_world.clips import render_clip
-from inference_chat.events import Event, Labels, Span
+from inference_chat.events import Event, Label, Labels, Span
 from inference_chat.media import Frames, Limits, MediaStore
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement, memory_used, prepare
@@ -35,6 +35,7 @@ from .report import section
 
 CARDS = Path(__file__).parents[2] / "model_cards"
 CLIPS, MOVIES = 20, 50
+TIMES, BATCH = 4, 8
 MINUTES, SIZE = 10, (1920, 1080)
 CPU = Placement("cpu", "float32")
 
@@ -95,24 +96,59 @@ def scenes(store: MediaStore) -> str:
 
 
 def overlap(store: MediaStore) -> str:
-    """What following takes beside the longer of decoding alone and looking alone."""
-    runner, data = detector(), long_clip(20)
+    """What following takes beside the longer of decoding and of looking alone; the best of `TIMES` each."""
+    data = long_clip(10)
+    return "\n\n".join(_overlapped(*one, store, data) for one in eyes())
+
+
+class Waiting(TrackingRunner):
+    """A detector that works elsewhere, on an accelerator say: one only waits for it."""
+
+    def detect(
+        self, pictures: Sequence[Image.Image], threshold: float, labels: Sequence[str] = ()
+    ) -> list[tuple[Label, ...]]:
+        time.sleep(0.01 * len(pictures))
+        return [()] * len(pictures)
+
+
+def eyes() -> list[tuple[str, TrackingRunner]]:
+    runner = detector()
+    waiting = Waiting(runner.checkpoint, CPU)
+    waiting._reader, waiting._model = runner._reader, runner._model
+    return [("starter-detector on the same cores", runner), ("a model that works elsewhere", waiting)]
+
+
+def _overlapped(name: str, runner: TrackingRunner, store: MediaStore, data: bytes) -> str:
     with Frames(data) as frames:
         side = runner._side(frames.info, TrackingOptions())
-    decoding = timed(lambda: sum(1 for _ in Frames(data, max_side=side)))
     with Frames(data, max_side=side) as frames:
         pictures = [frame.picture for frame in frames]
-    batch = 4
-    looking = timed(
-        lambda: [runner.detect(pictures[at : at + batch], 0.2) for at in range(0, len(pictures), batch)]
+    decoding, looking, both = (
+        min(times)
+        for times in zip(
+            *(
+                (
+                    timed(lambda: sum(1 for _ in Frames(data, max_side=side))),
+                    timed(lambda: look(runner, pictures)),
+                    timed(lambda: run(runner, Task.OBJECT_TRACKING, store, data, TrackingOptions())),
+                )
+                for _ in range(TIMES)
+            ),
+            strict=True,
+        )
     )
-    both = timed(lambda: run(runner, Task.OBJECT_TRACKING, store, data, TrackingOptions()))
     count = len(pictures)
     return (
-        f"{count} frames of {SIZE[0]} × {SIZE[1]} by starter-detector: decoding alone {count / decoding:.0f} "
+        f"{count} frames of {SIZE[0]} × {SIZE[1]}, {name}: decoding alone {count / decoding:.0f} "
         f"frames/s, looking alone {count / looking:.0f}, both and following {count / both:.0f}: "
         f"{max(decoding, looking) / both:.2f} of the slower (goal: 0.9)."
     )
+
+
+def look(runner: TrackingRunner, pictures: Sequence[Image.Image]) -> None:
+    """The bare model, over pictures that are there already, in the batches it is best at."""
+    for at in range(0, len(pictures), BATCH):
+        runner.detect(pictures[at : at + BATCH], 0.2)
 
 
 def memory(store: MediaStore, folder: Path) -> str:
