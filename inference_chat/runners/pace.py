@@ -6,6 +6,7 @@ from ..events import Progress
 
 LONG_STEP = 0.1
 """Seconds that a step may take: so long others wait for their turn, and a stop goes unseen."""
+SEVERAL = 3
 
 
 class Pace:
@@ -17,14 +18,19 @@ class Pace:
     def __init__(self, total: int, most: int = 16) -> None:
         self.done = 0
         self.batch = 1
+        self._long = 0
         self._total = max(1, total)
         self._most = most
         self._began = time.monotonic()
 
     def took(self, frames: int, seconds: float) -> None:
-        """Note how long a step with so many frames was: `batch` grows while steps are short."""
-        if seconds > LONG_STEP:
-            self.batch = max(1, frames // 2)
+        """Note how long a step with so many frames was: `batch` grows while steps are short.
+
+        One long step may be another program's doing; several in a row make `batch` smaller.
+        """
+        self._long = self._long + 1 if seconds > LONG_STEP else 0
+        if self._long == SEVERAL:
+            self._long, self.batch = 0, max(1, self.batch // 2)
         elif seconds < LONG_STEP / 2 and frames >= self.batch:
             self.batch = min(self._most, 2 * self.batch)
 
