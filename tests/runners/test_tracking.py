@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from examples.train_starters.shapes_world.clips import render_clip
 from inference_chat.errors import BadMedia, InvalidRequest, StorageFailed
 from inference_chat.events import Event, Finished, Footage, Labels, Progress, Result, VideoReady
 from inference_chat.media import Film, Frames, Limits, MediaStore
 from inference_chat.outputs import output_of
 from inference_chat.runners import follower
-from inference_chat.runners.tracking import TrackingOptions
+from inference_chat.runners.checkpoint import inspect
+from inference_chat.runners.device import Placement
+from inference_chat.runners.tracking import TrackingOptions, TrackingRunner
 from inference_chat.schema import Request
 from inference_chat.tasks import Task
 from tests import tracked
@@ -263,3 +266,15 @@ def test_a_detector_of_named_objects_must_be_told_what_to_look_for():
     with pytest.raises(InvalidRequest, match="say what to look for"):
         ZeroShotTrackingRunner._check(None, ZeroShotTrackingRunner.example.model_copy(update={"labels": ()}))  # type: ignore[arg-type]
     assert ZeroShotTrackingRunner.example.threshold == 0.1
+
+
+def test_the_starter_follows_what_crosses(tmp_path: Path):
+    card = Path(__file__).parents[2] / "model_cards" / "starter-detector"
+    starter = TrackingRunner(inspect(card), Placement("cpu", "float32"))
+    starter.load()
+    movie = tracked.crossing(1)
+    asked = request(tmp_path, film(render_clip(movie)[:100]), labels=())
+    seen = of(Labels, list(starter.run(asked, Flag())))
+    score = tracked.score(tracked.truth(movie)[:100], [one.items for one in seen])
+    assert score.mota >= 0.9
+    assert score.switches <= 1

@@ -1,5 +1,6 @@
 """Clips classified by tiny models of each family: as transformers does it, in stretches, broken ones too."""
 
+import random
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from examples.train_starters.shapes_world.clips import clip as scene_clip
+from examples.train_starters.shapes_world.clips import render_clip
 from inference_chat.errors import InvalidModel
 from inference_chat.events import Event, Finished, Footage, Labels, Progress, Result
 from inference_chat.media import Limits, MediaStore, open_clip
@@ -176,3 +179,17 @@ def test_weights_that_are_missing_are_refused(tmp_path: Path):
     save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(InvalidModel, match=r"classifier\.weight"):
         ActionRunner(inspect(tmp_path), Placement("cpu", "float32")).load()
+
+
+CARD = Path(__file__).parents[2] / "model_cards" / "starter-video"
+
+
+def test_the_starter_sees_which_way_things_go(tmp_path: Path):
+    starter = ActionRunner(inspect(CARD), Placement("cpu", "float32"))
+    starter.load()
+    right = []
+    for seed, motion in enumerate(("left", "right", "up", "down", "grow", "shrink", "appear", "vanish")):
+        moving = render_clip(scene_clip(random.Random(seed), pixels=64, frames=48, motion=motion))
+        (found,) = told(list(starter.run(request(tmp_path, film(moving)), Flag())))
+        right.append(found.items[0].label == motion)
+    assert sum(right) >= 7
