@@ -16,6 +16,7 @@ from tests.server import Server, serving, settings
 
 expect.set_options(timeout=30_000)  # a busy machine is no failure
 SLOW_TOKENS = 2000  # long enough that a page can be loaded again meanwhile
+LONG_ANSWER = 150_000  # milliseconds that the slow model may write on a busy machine
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
@@ -88,7 +89,8 @@ class Chat:
         self.answered()
 
     def answered(self) -> None:
-        expect(self.page.locator(".ic-msg.assistant .ic-figures").last).to_contain_text("tokens/s")
+        figures = self.page.locator(".ic-msg.assistant .ic-figures").last
+        expect(figures).to_contain_text("tokens/s", timeout=LONG_ANSWER)
         expect(self.page.locator(".writing")).to_have_count(0)
 
     @property
