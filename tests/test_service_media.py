@@ -11,20 +11,20 @@ from inference_chat.schema import ImagePart, Link, Message, TextPart
 from inference_chat.service import Service
 from tests import tiny
 from tests.fakes import ANNE, running
-from tests.runners import tiny_families as families
+from tests.runners import caption_families, chat_families, sound_families, text_families, tiny_media
 from tests.runners.tiny_media import clip, picture, tone
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    shelf: dict[str, tuple[families.Build, str]] = {
-        "eyes": (families.llava, "image-text-to-text"),
-        "ears": (families.whisper, "automatic-speech-recognition"),
-        "mouth": (families.vits, "text-to-speech"),
-        "reader": (families.bert, "text-classification"),
-        "sounds": (families.ast, "audio-classification"),
-        "caption": (families.blip, "image-to-text"),
+    shelf: dict[str, tuple[tiny_media.Build, str]] = {
+        "eyes": (chat_families.llava, "image-text-to-text"),
+        "ears": (sound_families.whisper, "automatic-speech-recognition"),
+        "mouth": (sound_families.vits, "text-to-speech"),
+        "reader": (text_families.bert, "text-classification"),
+        "sounds": (sound_families.ast, "audio-classification"),
+        "caption": (caption_families.blip, "image-to-text"),
     }
     for name, (build, task) in shelf.items():
         tiny.card(build(folder / name), name, pipeline_tag=task)

@@ -14,7 +14,7 @@ from inference_chat.media import Sound, open_sound, wav_bytes
 from inference_chat.runners.audio import SoundRunner
 from inference_chat.tasks import Task
 
-from .tiny_families import ast, clap, wav2vec2_classifier, wav2vec2_encoder
+from .sound_families import ast, clap, wav2vec2_classifier, wav2vec2_encoder
 from .tiny_media import events, kept, open_runner, picture, request, result, tone
 
 CLASSES, NAMED, VECTOR = (

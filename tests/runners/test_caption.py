@@ -12,7 +12,7 @@ from inference_chat.media import open_image
 from inference_chat.runners.caption import CaptionRunner
 from inference_chat.tasks import Task
 
-from .tiny_families import CAPTIONS, blip_questions
+from .caption_families import CAPTIONS, blip_questions
 from .tiny_media import clip, events, open_runner, picture, request, result
 
 CAPTION, QUESTION = Task.IMAGE_TO_TEXT, Task.VISUAL_QUESTION_ANSWERING

@@ -10,7 +10,7 @@ from inference_chat.media import open_image
 from inference_chat.runners.caption import CaptionRunner
 from inference_chat.tasks import Task
 
-from .tiny_families import TOLD, blip2
+from .caption_families import TOLD, blip2
 from .tiny_media import open_runner, picture, request, result
 
 # PaliGemma's processor gives numpy a tensor.

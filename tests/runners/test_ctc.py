@@ -13,7 +13,7 @@ from inference_chat.runners.ctc import CTCRunner
 from inference_chat.schema import Media
 from inference_chat.tasks import Task
 
-from .tiny_families import ctc
+from .sound_families import ctc
 from .tiny_media import kept, open_runner, request, result
 
 SPEECH = Task.AUTOMATIC_SPEECH_RECOGNITION

@@ -13,7 +13,7 @@ from inference_chat.runners.multimodal import MultimodalRunner
 from inference_chat.schema import Media
 from inference_chat.tasks import Task
 
-from .tiny_families import VISION
+from .chat_families import VISION
 from .tiny_media import clip, conversation, open_runner, picture, request, result, says
 
 ASKED = "the one in there?"

@@ -11,7 +11,7 @@ from inference_chat.events import Finished, Footage, Progress, Result, TextDelta
 from inference_chat.runners.multimodal import MultimodalRunner
 from inference_chat.tasks import Task
 
-from .tiny_families import llava
+from .chat_families import llava
 from .tiny_media import clip, conversation, events, kept, open_runner, picture, request, result, says, tone
 
 ASKED = "what is in there?"

@@ -10,7 +10,7 @@ from inference_chat.media import open_sound
 from inference_chat.runners.multimodal import MultimodalRunner
 from inference_chat.tasks import Task
 
-from .tiny_families import LISTENING, qwen2_5_omni
+from .chat_families import LISTENING, qwen2_5_omni
 from .tiny_media import conversation, open_runner, picture, request, result, says, tone
 
 ASKED = "what is heard?"

@@ -10,7 +10,7 @@ from inference_chat.runners.rewriting import RewritingRunner
 from inference_chat.tasks import Task
 
 from .test_load import configure
-from .tiny_families import bart, t5
+from .text_families import bart, t5
 from .tiny_media import open_runner, request, result
 
 SUMMARY, TRANSLATION = Task.SUMMARIZATION, Task.TRANSLATION

@@ -11,7 +11,7 @@ from inference_chat.errors import InvalidRequest
 from inference_chat.events import Labels, Vector
 from inference_chat.tasks import Task
 
-from .tiny_families import bert
+from .text_families import bert
 from .tiny_media import open_runner, request, result
 
 CLASSES, VECTOR = Task.TEXT_CLASSIFICATION, Task.FEATURE_EXTRACTION

@@ -15,7 +15,7 @@ from inference_chat.runners.base import Runner
 from inference_chat.runners.voice import sentences
 from inference_chat.tasks import Task
 
-from .tiny_families import speecht5, vits
+from .sound_families import speecht5, vits
 from .tiny_media import events, open_runner, request, result
 
 SPEECH = Task.TEXT_TO_SPEECH

@@ -14,7 +14,7 @@ from inference_chat.runners.whisper import WhisperRunner
 from inference_chat.schema import Media
 from inference_chat.tasks import Task
 
-from .tiny_families import whisper
+from .sound_families import whisper
 from .tiny_media import clip, events, kept, open_runner, request, result
 
 SPEECH = Task.AUTOMATIC_SPEECH_RECOGNITION

@@ -1,5 +1,6 @@
 """Tiny random models that read more than text, written as their families write them, and how to ask them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -34,6 +35,18 @@ TEMPLATE = (
     "{% endfor %}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+
+Build = Callable[[Path], Path]
+EYES: dict[str, Any] = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 32,
+    "patch_size": 8,
+    "initializer_range": 0.2,
+}
+SQUARE = {"height": 32, "width": 32}
 
 
 def tokenizer(*special: str, window: int = 1024, named: dict[str, str] | None = None, **more: Any) -> Any:
