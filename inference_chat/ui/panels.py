@@ -1,0 +1,125 @@
+"""The two halves of a tab: ask a model about a file, or have it make one; tabs differ in their words."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..errors import InvalidRequest
+from ..schema import JSON
+from ..service import Service
+from ..tasks import Group, Kind, Task
+from . import files, result
+from .choice import choice, wants
+from .parts import EVENT, caller, examples, status, told
+from .running import Running, following
+
+INPUTS = Path(__file__).parents[2] / "examples" / "inputs"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A panel that asks about a file: what it takes, and how it speaks."""
+
+    group: Group
+    kind: Kind
+    tasks: Sequence[Task]
+    place: Callable[[], Any]
+    verb: str
+    start: str
+    empty: str
+    missing: str
+    samples: str
+    least: Callable[[str | None], JSON] = lambda _: {}
+    leave_out: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Make:
+    """A panel that has something made from words, or from words and a picture."""
+
+    group: Group
+    tasks: Sequence[Task]
+    from_picture: Task
+    verb: str
+    ask: str
+    example: str
+    empty: str
+    samples: Sequence[str] = ()
+
+
+def looking(service: Service, look: Look) -> None:
+    """Put a panel that looks at something into the Blocks being built."""
+    running = Running()
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=320):
+            place = look.place()
+            words = gr.Textbox(label="Question", lines=1, max_lines=4, visible=False)
+            asking = (lambda task: [gr.Textbox(visible=wants(task)[1])], [words])
+            prefix = look.verb.lower()
+            chosen = choice(service, look.tasks, prefix, leave_out=look.leave_out, then=asking)
+            go, stop, line = _buttons(look.verb, look.start)
+            if rows := sorted(INPUTS.glob(look.samples)):
+                examples([[str(path)] for path in rows], [place])
+        with gr.Column(min_width=320):
+            seen = result.view(look.empty)
+
+    async def ask(
+        request: gr.Request, path: str | None, text: str, model: str | None, task: str | None, options: JSON
+    ) -> AsyncIterator[Any]:
+        who = caller(service, request)
+        if path is None:
+            raise InvalidRequest(look.missing)
+        media = [await service.intake.path(Path(path), look.kind)]
+        given = (options or {}) | look.least(task)
+        asked = {"task": task, "model": model, "prompt": text or None, "media": media, "parameters": given}
+        job = await service.infer(who, group=look.group, **asked)
+        async for values in following(job, running.of(request)):
+            yield values
+
+    inputs = [place, words, *chosen.inputs]
+    gr.on([go.click, words.submit], told(ask, others=1), inputs, [line, seen], **EVENT)
+    stop.click(running.stop, None, None, **EVENT)
+
+
+def making(service: Service, make: Make) -> None:
+    """Put a panel that makes something into the Blocks being built."""
+    running = Running()
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=320):
+            words = gr.Textbox(label=make.ask, lines=2, placeholder=make.example)
+            picture = files.picture("Picture to start from", visible=False)
+            starting = (lambda task: [gr.Image(visible=wants(task)[0])], [picture])
+            chosen = choice(service, make.tasks, make.verb.lower(), then=starting)
+            go, stop, line = _buttons(make.verb, f"{make.ask}?")
+            if make.samples:
+                examples([[text] for text in make.samples], [words])
+        with gr.Column(min_width=320):
+            made = result.view(make.empty)
+
+    async def ask(
+        request: gr.Request, text: str, path: str | None, model: str | None, task: str | None, options: JSON
+    ) -> AsyncIterator[Any]:
+        who = caller(service, request)
+        if not text.strip():
+            raise InvalidRequest(f"{make.ask}? Write, for example: {make.example}.")
+        started = [path] if path and task == make.from_picture else []
+        media = [await service.intake.path(Path(one), "image") for one in started]
+        asked = {"task": task, "model": model, "prompt": text, "media": media, "parameters": options or {}}
+        job = await service.infer(who, group=make.group, **asked)
+        async for values in following(job, running.of(request)):
+            yield values
+
+    inputs = [words, picture, *chosen.inputs]
+    gr.on([go.click, words.submit], told(ask, others=1), inputs, [line, made], **EVENT)
+    stop.click(running.stop, None, None, **EVENT)
+
+
+def _buttons(verb: str, start: str) -> tuple[gr.Button, gr.Button, gr.HTML]:
+    """The one that begins, the one that stops, and the line below them."""
+    with gr.Row():
+        go = gr.Button(verb, variant="primary")
+        stop = gr.Button("Stop")
+    return go, stop, status(start)
