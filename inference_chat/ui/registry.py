@@ -59,8 +59,9 @@ class _Panel:
         root = Context.root_block
         assert root is not None
         quiet: dict[str, Any] = EVENT | {"queue": False}
-        for event in (root.load, query.change, task.change, chosen.focus):
-            event(self._overview, [query, task, chosen], overview, **quiet)
+        root.load(self._first, None, overview, **quiet)
+        for event in (query.change, task.change, chosen.focus):
+            event(self._overview, [query, task], overview, **quiet)
         table.select(self._pick, None, chosen, **quiet)
         chosen.change(self._card, chosen, card, **quiet)
         for button, act in (
@@ -70,7 +71,7 @@ class _Panel:
             (undo, self._undo),
         ):
             asked = button.click(told(act, others=2), chosen, [line, card, undo], **EVENT)
-            asked.then(self._overview, [query, task, chosen], overview, **quiet)
+            asked.then(self._overview, [query, task], overview, **quiet)
 
     def _form(self, line: gr.HTML, overview: list[Any], query: gr.Textbox, task: gr.Dropdown) -> None:
         with gr.Accordion("Register a model", open=False):
@@ -88,12 +89,16 @@ class _Panel:
         )
         asked.then(self._table, [query, task], overview, **(EVENT | {"queue": False}))
 
-    async def _overview(self, query: str | None, task: str, chosen: str | None) -> list[Any]:
-        bars, rows = await self._table(query, task)
+    async def _first(self) -> list[Any]:
+        """What a page shows when it is opened: every model, the first of them chosen."""
+        bars, rows = await self._table(None, EVERY)
         names = [row["id"] for row in rows]
-        # A model that is chosen meanwhile must not be put back.
-        first = {} if chosen or not names else {"value": names[0]}
-        return [bars, rows, gr.Dropdown(choices=names, **first)]
+        return [bars, rows, gr.Dropdown(choices=names, value=next(iter(names), None))]
+
+    async def _overview(self, query: str | None, task: str) -> list[Any]:
+        """What fits; which model is chosen stays as it is, for somebody may choose one meanwhile."""
+        bars, rows = await self._table(query, task)
+        return [bars, rows, gr.Dropdown(choices=[row["id"] for row in rows])]
 
     async def _table(self, query: str | None, task: str) -> list[Any]:
         wanted = None if task == EVERY else task

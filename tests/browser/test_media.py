@@ -103,6 +103,7 @@ def test_a_clip_is_watched(page: Page, server: Server):
 
 def test_a_model_is_found_loaded_and_looked_at(page: Page, server: Server):
     place = tab(page, server, "registry")
+    expect(place.locator(".ic-model-card > h2")).to_be_visible()
     place.get_by_label("Search").fill("detector")
     place.locator(".ic-models tr", has_text="starter-detector").click()
     expect(place.locator(".ic-model-card > h2")).to_contain_text("starter-detector")
