@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     media_keep_hours: float = Field(
         24, gt=0, description="A sent file that nobody has asked for is removed after so many hours."
     )
-    allow_url_media: bool = Field(False, description="Fetch media from http(s) URLs in requests.")
+    allow_url_media: bool = Field(False, description="Reserved: media come in requests, nothing is fetched.")
     allow_registration: bool = Field(True, description="Models may be registered and removed at run time.")
     log_level: Literal["critical", "error", "warning", "info", "debug", "trace"] = Field(
         "info", validation_alias=AliasChoices("LOG_LEVEL", "RUST_LOG"), description="How much is logged."

@@ -12,7 +12,7 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from examples.train_starters.card import table, write_card
 from examples.train_starters.ears_sounds import RATE, Wave, names, sound
-from examples.train_starters.measuring import latency, weights_facts
+from examples.train_starters.measuring import facts, latency, weights_facts
 
 _FRONT = """---
 license: apache-2.0
@@ -126,19 +126,8 @@ def finish(folder: Path, training: dict[str, object], each: int = 50) -> None:
         second=measured["second"],
         per_sound=table(("sound", "right"), measured["per_sound"]),
         confused=", ".join(measured["confused"]) or "nothing",
-        facts=table(("", ""), _facts(measured)),
+        facts=table(("", ""), facts(measured, "Time for one sound")),
         shape=f"{config.num_hidden_layers} layers, width {config.hidden_size}",
         mels=config.num_mel_bins,
     )
     write_card(folder, _FRONT + body, measured)
-
-
-def _facts(measured: dict[str, Any]) -> dict[str, object]:
-    training = measured["training"]
-    return {
-        "Parameters": f"{measured['parameters']:,}",
-        "Weights": f"{measured['megabytes']} MB, fp16",
-        "Time for one sound": f"{measured['milliseconds']} ms, fp32 ({measured['machine']})",
-        "Training": f"{training['minutes']} min on a busy machine, {training['threads']} thread(s), "
-        f"{training['device']}; {training['steps']:,} steps, seed {training['seed']}",
-    }

@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from examples.train_starters.card import table, write_card
 from examples.train_starters.embedder_data import Sentence, draw, likeness
-from examples.train_starters.measuring import latency, weights_facts
+from examples.train_starters.measuring import facts, latency, weights_facts
 
 RIVALS = 200
 PAIRS = (
@@ -176,19 +176,8 @@ def finish(folder: Path, training: dict[str, object], tested: int = 3000) -> Non
         spearman=measured["spearman"],
         rivals=RIVALS,
         found=measured["found"],
-        facts=table(("", ""), _facts(measured)),
+        facts=table(("", ""), facts(measured, "Time per sentence")),
         shape=f"{config.num_hidden_layers} layers, width {config.hidden_size}",
         samples=table(("sentences", "cosine"), said),
     )
     write_card(folder, _FRONT + body, measured)
-
-
-def _facts(measured: dict[str, Any]) -> dict[str, object]:
-    training = measured["training"]
-    return {
-        "Parameters": f"{measured['parameters']:,}",
-        "Weights": f"{measured['megabytes']} MB, fp16",
-        "Time per sentence": f"{measured['milliseconds']} ms, fp32 ({measured['machine']})",
-        "Training": f"{training['minutes']} min on a busy machine, {training['threads']} thread(s), "
-        f"{training['device']}; {training['steps']:,} steps, seed {training['seed']}",
-    }

@@ -16,7 +16,7 @@ from examples.train_starters.listener_data.rooms import add_noise, colored_noise
 from examples.train_starters.listener_data.sentences import word_errors
 from examples.train_starters.listener_data.speech import Speech
 from examples.train_starters.listener_data.voices import NEW_VARIANTS, RATE, VARIANTS
-from examples.train_starters.measuring import latency, weights_facts
+from examples.train_starters.measuring import facts, latency, weights_facts
 
 _FRONT = """---
 license: apache-2.0
@@ -177,7 +177,7 @@ def write(folder: Path, measured: Mapping[str, Any]) -> None:
         errors=_errors(measured["errors"]),
         noise_right=measured["silent"],
         nobody=measured["nobody"],
-        facts=table(("", ""), _facts(measured)),
+        facts=table(("", ""), facts(measured, "Time for one sentence")),
         shape=f"{config.encoder_layers} encoder and {config.decoder_layers} decoder layers, "
         f"width {config.d_model}",
         mels=config.num_mel_bins,
@@ -197,14 +197,3 @@ def _errors(errors: Mapping[str, Mapping[str, float]]) -> str:
         for name, row in errors.items()
     ]
     return "\n".join([head, *rows])
-
-
-def _facts(measured: Mapping[str, Any]) -> dict[str, object]:
-    training = measured["training"]
-    return {
-        "Parameters": f"{measured['parameters']:,}",
-        "Weights": f"{measured['megabytes']} MB, fp16",
-        "Time for one sentence": f"{measured['milliseconds']} ms, fp32 ({measured['machine']})",
-        "Training": f"{training['minutes']} min on a busy machine, {training['threads']} thread(s), "
-        f"{training['device']}; {training['steps']:,} steps, seed {training['seed']}",
-    }

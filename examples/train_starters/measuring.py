@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +35,15 @@ def latency(answer: Callable[[], object], times: int = 15) -> float:
         answer()
         taken.append(time.perf_counter() - since)
     return round(1000 * statistics.median(taken), 1)
+
+
+def facts(measured: Mapping[str, Any], time_of: str) -> dict[str, str]:
+    """The rows of a card's table of facts; `time_of` says what its milliseconds are the time of."""
+    training = measured["training"]
+    return {
+        "Parameters": f"{measured['parameters']:,}",
+        "Weights": f"{measured['megabytes']} MB, fp16",
+        time_of: f"{measured['milliseconds']} ms, fp32 ({measured['machine']})",
+        "Training": f"{training['minutes']} min, {training['threads']} thread(s), {training['device']}; "
+        f"{training['steps']:,} steps, seed {training['seed']}",
+    }

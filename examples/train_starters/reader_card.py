@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from examples.train_starters.card import table, write_card
-from examples.train_starters.measuring import latency, weights_facts
+from examples.train_starters.measuring import facts, latency, weights_facts
 from examples.train_starters.reader_data.requests import Request, free, sample, tasks
 
 HELD_OUT = 2400
@@ -173,7 +173,7 @@ def finish(folder: Path, training: dict[str, object]) -> None:
         per_task=table(("task", "held-out wordings | free"), measured["per_task"]).replace(
             "|---|---|", "|---|---|---|"
         ),
-        facts=table(("", ""), _facts(measured)),
+        facts=table(("", ""), facts(measured, "Time per request")),
         looked=LOOKED,
         shape=f"{config.num_hidden_layers} layers, width {config.hidden_size}",
         vocabulary=config.vocab_size,
@@ -181,14 +181,3 @@ def finish(folder: Path, training: dict[str, object]) -> None:
         samples=table(("request", "answer"), said),
     )
     write_card(folder, _FRONT + body, measured)
-
-
-def _facts(measured: dict[str, Any]) -> dict[str, object]:
-    training = measured["training"]
-    return {
-        "Parameters": f"{measured['parameters']:,}",
-        "Weights": f"{measured['megabytes']} MB, fp16",
-        "Time per request": f"{measured['milliseconds']} ms, fp32 ({measured['machine']})",
-        "Training": f"{training['minutes']} min, {training['threads']} thread(s), {training['device']}; "
-        f"{training['steps']:,} steps, seed {training['seed']}",
-    }

@@ -5,7 +5,7 @@ or `UnsupportedMediaType`, with words that say what would work.
 """
 
 from .clips import Clip, clip_bytes, open_clip
-from .container import TAKEN, Limits, check, data_url, from_data_url, sniff
+from .container import TAKEN, Limits, check, data_url, from_data_url, head_of, kind_of, sniff
 from .film import Film
 from .frames import Frame, Frames
 from .images import image_bytes, open_image, preview
@@ -29,7 +29,9 @@ __all__ = [
     "clip_bytes",
     "data_url",
     "from_data_url",
+    "head_of",
     "image_bytes",
+    "kind_of",
     "listening",
     "open_clip",
     "open_image",

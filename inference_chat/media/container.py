@@ -4,11 +4,14 @@ import base64
 import binascii
 import math
 import re
+from pathlib import Path
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from pydantic import Field
 
-from ..errors import BadMedia, TooLarge, UnsupportedMediaType
+from ..errors import BadMedia, StorageFailed, TooLarge, UnsupportedMediaType
+from ..files import explain_failure
 from ..schema import Frozen
 from ..tasks import Kind
 
@@ -30,7 +33,7 @@ class Limits(Frozen):
 TAKEN = Limits(max_bytes=2**63, max_pixels=2**63, max_clip_seconds=math.inf)
 """For a clip that was held against the operator's limits when it came."""
 
-READABLE = {
+READABLE: dict[Kind, str] = {
     "image": "PNG, JPEG, WebP, GIF, BMP or TIFF",
     "audio": "WAV, MP3, FLAC, Ogg or M4A",
     "video": "MP4, MOV, WebM, MKV, AVI or GIF",
@@ -58,6 +61,9 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
 # Containers that hold either; ffmpeg finds out what is inside.
 TIMED = frozenset({"audio/mp4", "video/mp4", "video/webm", "audio/ogg", "image/gif"})
 UNREADABLE = frozenset({"image/heic", "application/pdf", "image/svg+xml"})
+
+
+HEAD: Final = 4096  # bytes of a file that tell what it is
 
 
 def sniff(data: bytes) -> str | None:
@@ -104,3 +110,22 @@ def from_data_url(url: str, limits: Limits) -> bytes:
         return base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise BadMedia("The data is not base64; write data:TYPE;base64,DATA.") from None
+
+
+def kind_of(data: bytes) -> Kind | None:
+    """What kind of file begins like this, as its container is named; None for none of the three."""
+    family = (sniff(data) or "").partition("/")[0]
+    return next((kind for kind in READABLE if kind == family), None)
+
+
+def head_of(source: bytes | Path, noun: str) -> bytes:
+    """The first bytes of a file; raises `BadMedia` when it is gone, `StorageFailed`."""
+    if isinstance(source, bytes):
+        return source[:HEAD]
+    try:
+        with source.open("rb") as file:
+            return file.read(HEAD)
+    except FileNotFoundError:
+        raise BadMedia(f"The {noun} is no longer kept here; send it again.") from None
+    except OSError as error:
+        raise StorageFailed(explain_failure(error, noun)) from error

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadMedia, TooLarge
-from .container import Limits, check, sniff
+from .container import Limits, check, head_of, sniff
 from .ffmpeg import READERS, damaged
 from .sounds import UNKNOWN_SIZES
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-HEAD = 4096
 BLOCK_SECONDS = 1.0
 SLACK_SECONDS = 1.0
 """Headers round the length, so an end that comes so much earlier is no loss."""
@@ -97,7 +96,7 @@ def listening(source: bytes | Path, rate: int, limits: Limits | None = None) -> 
     import av
 
     limits = limits or Limits()
-    head = _head(source)
+    head = head_of(source, "sound")
     media_type = check(head, "video" if (sniff(head) or "").startswith("video") else "audio", limits)
     file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
     try:
@@ -127,13 +126,3 @@ def _share(head: bytes, source: bytes | Path) -> float:
 
 def _too_long(seconds: float, limit: float) -> TooLarge:
     return TooLarge(f"The sound lasts {seconds:,.0f} s; at most {limit:,g} s are taken. Cut it.")
-
-
-def _head(source: bytes | Path) -> bytes:
-    if isinstance(source, bytes):
-        return source[:HEAD]
-    try:
-        with source.open("rb") as file:
-            return file.read(HEAD)
-    except FileNotFoundError:
-        raise BadMedia("The sound is no longer kept here; send it again.") from None

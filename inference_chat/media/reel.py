@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image
 
-from ..errors import BadMedia, StorageFailed, TooLarge
-from ..files import explain_failure
-from .container import Limits, check
+from ..errors import BadMedia, TooLarge
+from .container import Limits, check, head_of
 from .ffmpeg import READERS, damaged
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-HEAD: Final = 64
 SLACK: Final = 1e-6
 NEAR: Final = 2.0
 """Seconds that are sooner decoded than jumped over, where a container has no index."""
@@ -184,7 +182,7 @@ def opened(source: bytes | Path, limits: Limits | None = None) -> Iterator[Reel]
     from av.codec.context import ThreadType
 
     limits = limits or Limits()
-    media_type = check(_head(source), "video", limits)
+    media_type = check(head_of(source, "clip"), "video", limits)
     _check_bytes(source, limits)
     file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
     try:
@@ -229,18 +227,6 @@ def cut_off(reel: Reel) -> tuple[str, ...]:
         f"The clip is damaged or cut off after {reel.broken_at:.1f} s of {reel.info.seconds:.1f} s: "
         "what came before was used.",
     )
-
-
-def _head(source: bytes | Path) -> bytes:
-    if isinstance(source, bytes):
-        return source[:HEAD]
-    try:
-        with source.open("rb") as file:
-            return file.read(HEAD)
-    except FileNotFoundError:
-        raise BadMedia("The clip is no longer kept here; send it again.") from None
-    except OSError as error:
-        raise StorageFailed(explain_failure(error, "clip")) from error
 
 
 def _check_bytes(source: bytes | Path, limits: Limits) -> None:

@@ -12,12 +12,10 @@ from ..errors import BadMedia, StorageFailed, TooLarge
 from ..files import explain_failure
 from ..schema import Media
 from ..tasks import Kind
-from .container import Limits, check, sniff
+from .container import Limits, check, head_of, kind_of, sniff
 from .reel import opened
 
 BLOCK: Final = 1 << 20
-HEAD: Final = 64
-KINDS: Final[dict[str, Kind]] = {"image": "image", "audio": "audio", "video": "video"}
 
 
 class MediaStore:
@@ -36,8 +34,7 @@ class MediaStore:
             self._folder.mkdir(parents=True, exist_ok=True)
             part, path, size = self._written(source, kind)
             try:
-                with part.open("rb") as file:
-                    media_type = check(file.read(HEAD), kind, self.limits)
+                media_type = check(head_of(part, kind), kind, self.limits)
                 if kind == "video":
                     with opened(part, self.limits):
                         pass  # its header says what limits hold for
@@ -51,8 +48,7 @@ class MediaStore:
     def find(self, id: str, kind: Kind) -> Media:
         """A file that is kept, to be used as one of that kind; `BadMedia` when it is none, or gone."""
         found = self.look(id)
-        with found.path.open("rb") as file:
-            media_type = check(file.read(HEAD), kind, self.limits)
+        media_type = check(head_of(found.path, kind), kind, self.limits)
         return found.model_copy(update={"kind": kind, "media_type": media_type})
 
     def look(self, id: str) -> Media:
@@ -60,11 +56,11 @@ class MediaStore:
         path = self._folder / id
         if len(id) != 64 or not id.isalnum() or not path.is_file():
             raise BadMedia("That file is not kept here any more; send it again.")
-        with path.open("rb") as file:
-            media_type = sniff(file.read(HEAD)) or "application/octet-stream"
+        head = head_of(path, "file")
         os.utime(path)
-        kind = KINDS.get(media_type.partition("/")[0], "image")
-        return Media(kind=kind, id=id, media_type=media_type, size=path.stat().st_size, path=path)
+        media_type = sniff(head) or "application/octet-stream"
+        size = path.stat().st_size
+        return Media(kind=kind_of(head) or "image", id=id, media_type=media_type, size=size, path=path)
 
     def clean(self, seconds: float, needed: Collection[str] = ()) -> int:
         """Remove files that nobody has asked for in so many seconds and `needed` does not name; how many."""

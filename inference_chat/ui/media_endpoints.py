@@ -9,7 +9,7 @@ from gradio.data_classes import FileData
 from gradio.utils import get_upload_folder
 
 from ..errors import BadMedia
-from ..media import sniff
+from ..media import head_of, kind_of
 from ..outputs import answer_of
 from ..schema import JSON, AudioPart, ImagePart, Link, Media, Message, Part, Sound, TextPart, VideoPart
 from ..service import Service
@@ -171,9 +171,7 @@ def _uploaded(given: object) -> Path:
 
 def _kind(path: Path) -> Kind:
     """What kind of file it is, by its first bytes; what is none is refused where it is read as a picture."""
-    with path.open("rb") as file:
-        found = (sniff(file.read(64)) or "").partition("/")[0]
-    return found if found in ("audio", "video") else "image"  # type: ignore[return-value]
+    return kind_of(head_of(path, "file")) or "image"
 
 
 def _part(media: Media) -> Part:
