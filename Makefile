@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp
 	@$(BIN)/python -m inference_chat --open
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=85
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=90
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
