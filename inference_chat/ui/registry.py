@@ -182,7 +182,7 @@ def card_html(record: JSON, text: str) -> str:
     facts = {
         "Does": ", ".join(record["tasks"]),
         "State": record["status"] + (f": {record['error']}" if record.get("error") else ""),
-        "Weights": f"{_bytes(record['file_size'])}, {record['framework']}",
+        "Weights": f"{_bytes(record['file_size']) or 'none'}, {record['framework']}",
         "Memory": f"{_bytes(record['memory_used'])} measured"
         if record["memory_used"]
         else f"about {_bytes(record['memory_estimate'])}",
