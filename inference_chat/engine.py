@@ -3,10 +3,11 @@
 import asyncio
 import importlib.metadata
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from .cache import ResultCache
 from .errors import DeadlinePassed, InferenceChatError, ModelFailed, OutOfMemory
@@ -34,6 +35,7 @@ class Clock:
     first: float | None = None
     last: float | None = None
     started: float | None = None
+    busy: float = 0.0
     lease: Lease | None = field(default=None, repr=False)
 
     def timing(self, now: float) -> Timing:
@@ -44,6 +46,7 @@ class Clock:
             load_ms=_ms(loaded),
             first_token_ms=_ms(self.first - self.accepted) if self.first else None,
             decode_ms=_ms(self.last - self.first) if self.first and self.last else 0.0,
+            compute_ms=_ms(self.busy),
             total_ms=_ms(now - self.accepted),
         )
 
@@ -143,7 +146,7 @@ class Engine:
                     clock.first = clock.first or clock.last
                 emit(event)
 
-            await self._step(request, lease, hear, job)
+            await self._step(request, lease, hear, job, clock)
             if not ends:
                 raise ModelFailed(f"{request.model} stopped without an end to its answer.")
             finished = ends[-1]
@@ -154,10 +157,11 @@ class Engine:
                 }
             )
 
-    async def _step(self, request: Request, lease: Lease, hear: Emit, job: Job) -> None:
+    async def _step(self, request: Request, lease: Lease, hear: Emit, job: Job, clock: Clock) -> None:
         """Step the runner to its end; whatever a model raises becomes an error of ours."""
         try:
-            await lease.worker.run(lambda: lease.runner.run(request, job.stop), hear, self._silence)
+            steps = partial(lease.runner.run, request, job.stop)
+            await lease.worker.run(lambda: _timed(steps(), clock), hear, self._silence)
         except InferenceChatError:
             raise
         except StepTooLong as error:
@@ -198,10 +202,27 @@ class Engine:
                 error=error.code if error else None,
                 finish_reason=finished.finish_reason if finished else None,
                 cached=finished.cached if finished else False,
-                **timing.model_dump(),
+                **timing.model_dump(exclude={"compute_ms"}),
                 **usage.model_dump(),
             )
         )
+
+
+def _timed(steps: Iterator[Event], clock: Clock) -> Iterator[Event]:
+    """The steps of a run; how long they take of the inference thread is added to its clock."""
+    try:
+        while True:
+            began = time.perf_counter()
+            try:
+                event = next(steps)
+            except StopIteration:
+                return
+            finally:
+                clock.busy += time.perf_counter() - began
+            yield event
+    finally:
+        if close := getattr(steps, "close", None):
+            close()
 
 
 def _receipt(request: Request, record: ModelRecord, lease: Lease, finished: Finished) -> Receipt:

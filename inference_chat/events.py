@@ -6,7 +6,7 @@ one `Finished`, or one `InferenceChatError` instead of it.
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny, model_serializer
 
@@ -163,6 +163,35 @@ class AudioReady(Frozen):
     rate: int
 
 
+class Source(Frozen):
+    """What a sentence of an answer rests on; the answer names it by its number, as `[1]`.
+
+    A `region` is a box of a picture, a `moment` a stretch of a clip, `speech` what was said then.
+    """
+
+    number: int
+    kind: Literal["region", "moment", "speech"]
+    medium: str = Field(description="Which file: `media:ID`.")
+    text: str
+    box: Box | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    score: float | None = None
+
+
+class Step(Frozen):
+    """One step of a plan: which model does what with which part, and what came of it."""
+
+    type: Literal["step"] = "step"
+    step: int
+    task: str
+    model: str
+    input: str
+    state: Literal["running", "done", "failed"] = "done"
+    output: Any = None
+    ms: float | None = None
+
+
 class Usage(Frozen):
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -172,13 +201,15 @@ class Timing(Frozen):
     """Durations in milliseconds, from the moment the request was accepted.
 
     `first_token_ms` and `total_ms` include waiting and loading; `decode_ms` is the time from the
-    first token to the last, so tokens per second can be told apart from waiting.
+    first token to the last, so tokens per second can be told apart from waiting. `compute_ms` is what the
+    model itself took of its thread, whatever others did meanwhile.
     """
 
     queue_ms: float = 0.0
     load_ms: float = 0.0
     first_token_ms: float | None = None
     decode_ms: float = 0.0
+    compute_ms: float = 0.0
     total_ms: float = 0.0
 
 
@@ -192,6 +223,8 @@ class Receipt(Frozen):
     device: str = "cpu"
     dtype: str = ""
     libraries: tuple[tuple[str, str], ...] = ()
+    plan: tuple[Step, ...] | None = Field(None, description="The steps, where several models answered.")
+    sources: tuple[Source, ...] | None = Field(None, description="What the answer rests on.")
 
 
 class Finished(Frozen):
@@ -216,7 +249,7 @@ class Finished(Frozen):
         return tokens / self.timing.decode_ms * 1000 if tokens > 0 and self.timing.decode_ms > 0 else None
 
 
-Outcome = Labels | Span | Footage | Vector | ImageReady | VideoReady | AudioReady
+Outcome = Labels | Span | Footage | Vector | ImageReady | VideoReady | AudioReady | Step
 Event = Progress | TextDelta | Outcome | Finished
 
 
@@ -266,4 +299,6 @@ class Result(Frozen):
 
 
 def _passing(event: Outcome) -> bool:
+    if isinstance(event, Step):
+        return event.state == "running"
     return isinstance(event, ImageReady) and event.role == "preview"
