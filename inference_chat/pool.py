@@ -96,6 +96,11 @@ class Pool:
         """Bytes that all loaded models may take together."""
         return self._limit
 
+    @property
+    def places(self) -> int:
+        """How many models may be loaded together."""
+        return self._settings.max_loaded_models
+
     async def warm(self) -> None:
         """Import torch on the inference thread, so that the first request need not wait for it."""
         await self._shared()

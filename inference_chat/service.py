@@ -13,6 +13,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from .access import Access, Caller
 from .chats import Chats
+from .compare import Comparison, Comparisons
 from .database import open_database
 from .engine import Engine
 from .errors import InferenceChatError, InvalidRequest, RateLimited
@@ -20,12 +21,15 @@ from .intake import Intake
 from .jobs import Job, Jobs
 from .media import Limits, MediaStore
 from .models import Models
+from .overview import Overview, Window
 from .pool import Pool
+from .ratings import Rating, rate
 from .records import Records
 from .registry import ModelRecord, Registry
 from .schema import JSON
 from .sessions import Sessions
 from .settings import Settings
+from .votes import Vote, Votes
 
 logger = logging.getLogger(__name__)
 WARM_UP_DELAY = 0.5
@@ -48,9 +52,12 @@ class Service:
         self.models = Models(settings, self.registry, self.records, self.pool)
         self.engine = Engine(settings, self.registry, self.pool, self.records)
         self.jobs = Jobs(self.engine, settings.max_concurrent_inference, settings.max_queued_inference)
+        self.overview = Overview(self.records, self.jobs, self.pool, self.cache_stats)
         limits = Limits(max_bytes=settings.max_body_mb << 20, max_clip_seconds=settings.max_clip_minutes * 60)
         self.media = MediaStore(settings.media_dir, limits)
         self.intake = Intake(settings, self.models, self.media)
+        self.comparisons = Comparisons(self.intake, self.registry, self.pool, self.jobs)
+        self.votes = Votes(self._database)
         self.chats = Chats(settings, self.sessions, self.models, self.jobs, self.intake)
         self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,6 +95,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.chats.close()
+        await self.comparisons.close()
         await self.jobs.close()
         await self.pool.close()
         self.sessions.close()
@@ -132,6 +140,20 @@ class Service:
             raise
         return jobs
 
+    async def compare(
+        self, caller: Caller, models: Sequence[str], asked: JSON, *, in_turn: bool = False, least: int = 2
+    ) -> Comparison:
+        """Give the same input, as `Intake.request` takes it, to `least` to six models."""
+        return await self.comparisons.begin(models, asked, in_turn=in_turn, least=least)
+
+    async def vote(self, caller: Caller, vote: Vote) -> Vote:
+        """Keep what somebody thought of answers that were compared."""
+        return await asyncio.to_thread(self.votes.add, vote.model_copy(update={"owner": caller.owner}))
+
+    async def ratings(self, task: str | None = None) -> list[Rating]:
+        """Models by the votes on a task, or on all, the best first."""
+        return await asyncio.to_thread(lambda: rate(self.votes.ballots(task)))
+
     # --- how it is going -------------------------------------------------------------------------
 
     def ready(self) -> tuple[bool, str]:
@@ -151,16 +173,15 @@ class Service:
             return False, f"{record.id} does not fit into memory; raise MEMORY_LIMIT_MB."
         return status == "loaded" or self._warm, f"{record.id} is {status}"
 
-    async def stats(self) -> JSON:
-        """Everything the dashboard and the metrics show; all of it measured here."""
-        running, waiting = self.jobs.counts
+    async def stats(self, window: Window | None = None) -> JSON:
+        """Everything the dashboard and the metrics show; all of it measured here.
+
+        With a window, of the time since, and with a series over time and what went wrong; else of all time.
+        """
+        if window is not None:
+            return await self.overview.of(window)
         measured: JSON = await asyncio.to_thread(self.records.stats)
-        return {
-            **measured,
-            "queue": {"running": running, "waiting": waiting},
-            "memory": {"limit": self.pool.limit, "models": self.pool.memory()},
-            "cache": self.cache_stats(),
-        }
+        return {**measured, **self.overview.now()}
 
     def cache_stats(self) -> JSON:
         return self.engine.cache.stats()

@@ -12,11 +12,11 @@ PACKAGE = Path(__file__).parent.parent / "inference_chat"
 ROWS: list[set[str]] = [
     {"errors", "tasks", "schema", "events", "settings"},
     {"cards", "catalog", "database", "files", "media", "messages", "motion", "outputs", "transcripts", "tree"}
-    | {"search"}
+    | {"search", "differences", "ratings", "reports", "votes", "wishes"}
     | {"registry", "sessions", "records", "slots", "cache"},
     {"runners"},
-    {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "turns", "unstored"}
-    | {"chats", "service"},
+    {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "overview", "turns", "unstored"}
+    | {"chats", "compare", "recommend", "service"},
     {"api", "ui"},
     {"start", "__main__", "__init__"},
 ]
@@ -29,9 +29,10 @@ CONFINED: dict[str, set[str]] = {
     "diffusers": {"runners"},
     "greenlet": {"runners"},
     "tokenizers": {"runners"},
+    "llguidance": {"runners"},
     "safetensors": {"runners"},
     "tinydb": {"registry"},
-    "sqlalchemy": {"database", "messages", "sessions", "records", "slots", "tree"},
+    "sqlalchemy": {"database", "messages", "sessions", "records", "slots", "tree", "votes"},
     "moviepy": {"media"},
     "av": {"media"},
     "cv2": {"runners"},
@@ -39,7 +40,7 @@ CONFINED: dict[str, set[str]] = {
     "supervision": {"runners"},
     "trackers": {"runners"},
     "PIL": {"media", "runners"},
-    "numpy": {"media", "motion", "runners"},
+    "numpy": {"differences", "media", "motion", "runners", "ratings"},
     "fastapi": {"api", "start"},
     "starlette": {"api"},
     "prometheus_client": {"api"},

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from .. import __version__
 from ..service import Service
-from . import auth, chat, inference, media, models, operations, websocket
+from . import auth, chat, compare, inference, media, models, operations, websocket
 from .errors import HANDLERS, problems
 from .middleware import BodyLimit, Envelope, SameOrigin
 from .openai import audio, completions, others
@@ -76,6 +76,10 @@ def _add_routes(app: FastAPI) -> None:
     route("GET", "/models", models.list_models, "models")
     route("POST", "/models", models.register_model, "models", 403, 409, 413, 503, status_code=201)
     route("GET", "/models/search", models.search_models, "models")
+    compared: dict[str, Any] = {"response_model": compare.Compared}
+    route("POST", "/models/compare", compare.compare_models, "models", 400, 403, 404, 413, 415, 503, **compared)
+    route("POST", "/models/vote", compare.vote, "models", 503)
+    route("GET", "/models/ratings", compare.model_ratings, "models")
     route("GET", "/models/{id}", models.get_model, "models", 404)
     route("DELETE", "/models/{id}", models.delete_model, "models", 403, 404, 409, 503, status_code=204)
     route("GET", "/models/{id}/versions", models.model_versions, "models", 404)

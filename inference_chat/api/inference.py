@@ -118,7 +118,7 @@ async def _media_body(request: Request, service: TheService) -> tuple[MediaReque
     """The request and its files, from JSON or from a form with the JSON in its field `request`."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         body = _parsed(await request.body())
-        return body, await _linked(service, body)
+        return body, await linked(service, body)
     async with request.form(max_part_size=service.settings.max_body_mb << 20) as form:
         told = form.get("request", "{}")
         body = _parsed((await told.read()) if isinstance(told, UploadFile) else told)
@@ -126,7 +126,7 @@ async def _media_body(request: Request, service: TheService) -> tuple[MediaReque
         if isinstance(mask := form.get("mask"), UploadFile):
             kept = await service.intake.file(mask.file, "image")
             body = body.model_copy(update={"parameters": {**body.parameters, "mask": kept.url}})
-        return body, (*await _sent(service, sent), *await _linked(service, body))
+        return body, (*await _sent(service, sent), *await linked(service, body))
 
 
 MediaBody = Annotated[tuple[MediaRequest, tuple[Media, ...]], Depends(_media_body)]
@@ -200,7 +200,8 @@ def _parsed(text: str | bytes) -> MediaRequest:
         raise InvalidRequest(explain(error)) from None
 
 
-async def _linked(service: Service, body: MediaRequest) -> tuple[Media, ...]:
+async def linked(service: Service, body: MediaRequest) -> tuple[Media, ...]:
+    """The files that a request names by their URLs."""
     kinds: tuple[tuple[Kind, Files], ...] = (
         ("image", body.image),
         ("video", body.video),

@@ -15,6 +15,7 @@ from fastapi.sse import format_sse_event
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from ..compare import Comparison
 from ..errors import InferenceChatError
 from ..jobs import Job
 from ..schema import JSON, new_id
@@ -78,7 +79,7 @@ async def _until_gone(request: Request, reading: AbstractContextManager[None]) -
 
 
 @contextmanager
-def only_reader(*jobs: Job) -> Iterator[None]:
+def only_reader(*jobs: Job | Comparison) -> Iterator[None]:
     """The `reading` of jobs that are for one client alone."""
     try:
         yield
