@@ -4,17 +4,22 @@ A `Request` is frozen and hashable, so it is also the key of the result cache. W
 `events`. Doors only translate between these and their own wire.
 """
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SerializeAsAny,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -76,11 +81,38 @@ Content = str | tuple[Part, ...]
 Role = Literal["system", "user", "assistant"]
 
 
-class Message(Frozen):
-    """One turn: who speaks, and a text or a list of parts (OpenAI's content parts)."""
+class Called(Frozen):
+    name: str = Field(min_length=1, max_length=200)
+    arguments: str = Field(description="JSON, as the model wrote it.")
 
-    role: Role
-    content: Content
+
+class ToolCall(Frozen):
+    """A function that a model wants called, in OpenAI's shape."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: Called
+
+
+class Message(Frozen):
+    """One turn: who speaks, and a text or a list of parts (OpenAI's content parts).
+
+    An assistant's turn may call tools; turns of the role `tool` say what came of the call `tool_call_id`.
+    """
+
+    role: Role | Literal["tool"]
+    content: Annotated[Content, BeforeValidator(lambda value: "" if value is None else value)] = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = Field(None, description="Of the tool, where its call alone does not tell.")
+
+    @model_validator(mode="after")
+    def _said(self) -> "Message":
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("only the assistant calls tools")
+        if not self.tool_calls and "content" not in self.model_fields_set:
+            raise ValueError("content: say something")
+        return self
 
     @property
     def text(self) -> str:
@@ -88,6 +120,38 @@ class Message(Frozen):
         if isinstance(self.content, str):
             return self.content
         return "\n".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+# --- JSON that is kept as it was given -----------------------------------------------------------
+
+
+def _written(value: object) -> object:
+    """JSON as one text: hashable, with the order of its keys kept, which decides in what order they are written."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_object(value: str) -> str:
+    try:
+        found = json.loads(value)
+    except ValueError:
+        raise ValueError("is no JSON") from None
+    if not isinstance(found, dict):
+        raise ValueError("must be a JSON object")
+    return value
+
+
+JSONObject = Annotated[
+    str,
+    BeforeValidator(_written),
+    AfterValidator(_is_object),
+    PlainSerializer(json.loads, return_type=dict),
+    WithJsonSchema({"type": "object"}),
+]
+"""A JSON object, held as text so that what has it stays hashable; in JSON it is an object again."""
 
 
 # --- requests -----------------------------------------------------------------------------------
@@ -130,6 +194,7 @@ class Request(Frozen):
     task: Task = Task.TEXT_GENERATION
     model: str = Field(description="`name@version`, resolved.")
     prompt: str | None = None
+    prompt_ids: tuple[int, ...] = Field((), description="A prompt as the model's own tokens, instead.")
     messages: tuple[Message, ...] = ()
     media: tuple[Media, ...] = ()
     options: SerializeAsAny[Options]
@@ -141,7 +206,9 @@ class Request(Frozen):
         needs = TASKS[self.task]
         if self.prompt is not None and self.messages:
             raise ValueError("give either `prompt` or `messages`, not both")
-        if needs.text == "required" and self.prompt is None and not self.messages:
+        if self.prompt_ids and (self.prompt is not None or self.messages):
+            raise ValueError("give either `prompt` or `messages`, not both")
+        if needs.text == "required" and self.prompt is None and not self.messages and not self.prompt_ids:
             raise ValueError("give either `prompt` or `messages`")
         if needs.media and needs.media not in {one.kind for one in self.media}:
             raise ValueError(f"{self.task} needs {needs.media!r}")

@@ -44,15 +44,15 @@ class Answer:
     def last(self) -> int:
         return self.tokens[-1]
 
-    def push(self, token: int, logits: Any) -> TextDelta | None:
-        """Take the next token; the text it completes, if any."""
+    def push(self, token: int, logits: Any, *, whole: bool = False) -> TextDelta | None:
+        """Take the next token; the text it completes, if any. `whole` says that none can follow it."""
         self.tokens.append(token)
         if token in self._ends:
             self.reason = "stop"
             return None
         text = self._decoded(token, logits)
         shown = self._stops.push(text)
-        if self._stops.hit:
+        if self._stops.hit or whole:
             self.reason = "stop"
         elif self.count >= self._limit:
             self.reason = "length"

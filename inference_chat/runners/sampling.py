@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ..errors import ModelFailed
 from ..events import TokenLogprob
+from .grammar import Guide
 
 COLDEST = 1e-5
 """Temperatures below take the likeliest token: dividing by them leaves the range of float32."""
@@ -40,12 +41,17 @@ class Sampler:
         seed: int,
         rows: int,
         rules: Sequence[Any] = (),
+        guides: Sequence[Guide] = (),
     ) -> None:
-        """`rules` are logits processors that belong to the model, as words it must never begin with."""
+        """`rules` are logits processors that belong to the model, as words it must never begin with.
+
+        `guides`, one for each row or none, keep the answers to a grammar.
+        """
         import torch
         from transformers import LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
         self._greedy = options.temperature < COLDEST
+        self._guides = guides
         self._history: list[list[int]] | None = None
         self._processors = LogitsProcessorList()
         if options.repetition_penalty != 1:
@@ -76,7 +82,13 @@ class Sampler:
         if self._history is not None:
             for row, token in zip(rows, chosen, strict=True):
                 self._history[row].append(token)
+        for row, token in zip(rows, chosen, strict=True) if self._guides else ():
+            self._guides[row].take(token)
         return chosen
+
+    def over(self, row: int) -> bool:
+        """Whether nothing can follow what row `row` has, so that its answer is whole."""
+        return bool(self._guides) and self._guides[row].done
 
     def scores(self, logits: Any, rows: Sequence[int]) -> Any:
         """The logits as the options change them; tokens that must not be drawn have -inf."""
@@ -85,6 +97,10 @@ class Sampler:
         ids: Any = torch.empty((len(rows), 0), dtype=torch.long)
         if self._history is not None:
             ids = torch.tensor([self._history[row] for row in rows])
+        if self._guides:
+            logits = logits.clone()
+            for row, values in zip(rows, logits, strict=True):
+                self._guides[row].mask(values)
         return self._processors(ids, logits)
 
 

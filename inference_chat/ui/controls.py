@@ -15,7 +15,7 @@ def controls(options: type[Options], defaults: JSON, leave_out: frozenset[str] =
     return [
         control(name, spec, defaults.get(name, spec.get("default")))
         for name, spec in schema.get("properties", {}).items()
-        if name not in leave_out
+        if name not in leave_out and not spec.get("x-programs")
     ]
 
 
