@@ -8,9 +8,10 @@ import math
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
+from typing import Any
 
 from pydantic import AwareDatetime, Field
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     insert,
     select,
 )
@@ -41,6 +43,7 @@ PERCENTILE_RUNS = 1000  # latencies are told from so many of the newest good run
 PERCENTILE_MODELS = 200  # `stats()` tells the latencies of so many models, those used last
 GATHERED = 0.05  # seconds in which runs are gathered into one transaction
 MOST_NOTED = 10_000  # while the disk is full, so many runs are kept in memory
+MOST_FAILURES = 100  # kinds of failures, and single ones, that are told at once
 
 runs = Table(
     "runs",
@@ -67,6 +70,8 @@ runs = Table(
 )
 # It has all that latencies need, so the rows themselves are not looked up.
 by_model = Index("runs_figures", runs.c.model, runs.c.started_at, runs.c.error, runs.c.total_ms)
+failed = runs.c.error.is_not(None)
+by_failure = Index("runs_failures", runs.c.started_at, sqlite_where=failed, postgresql_where=failed)
 
 
 class Run(Frozen):
@@ -107,8 +112,11 @@ class Records(Stored):
         self._totals: Totals | None = None
         self._known: dict[Key, Percentiles] = {}
         self._changes: Counter[Key] = Counter()
+        self.written = 0
+        """How many runs were written since this was opened: figures are as they were while it is."""
         with self._database.write() as connection:
-            by_model.create(connection, checkfirst=True)
+            for index in (by_model, by_failure):
+                index.create(connection, checkfirst=True)
             _catch_up(connection)
 
     def close(self) -> None:
@@ -147,6 +155,7 @@ class Records(Stored):
                 raise
             if self._totals is not None:
                 include(self._totals, rows)
+            self.written += len(new)
             for key in {key for run in new for key in (("model", run.model), ("task", run.task))}:
                 self._changes[key] += 1
                 self._known.pop(key, None)
@@ -189,8 +198,8 @@ class Records(Stored):
     def series(self, window: timedelta, points: int) -> list[JSON]:
         """What happened from `window` ago until now, in `points` steps, the oldest first.
 
-        Each has `at` (its beginning), `requests`, `errors`, `tokens` (new ones), `latency_ms` (the mean of
-        good runs) and `tokens_per_second`. Steps are whole slots of five minutes: a short window has fewer.
+        Each has `at` (its beginning), `requests`, `errors`, `cached`, `tokens` (new ones), `latency_ms` (the
+        mean of good runs) and `tokens_per_second`. Steps are whole slots of five minutes: a short window has fewer.
         """
         self._settle()
         width = max(1, math.ceil(window / SLOT / points)) * SLOT
@@ -202,6 +211,28 @@ class Records(Stored):
                 for name in SUMS:
                     step[name] += slot[name]
         return [_point(start + number * width, step) for number, step in enumerate(steps)]
+
+    def failures(self, window: timedelta, newest: int = 20) -> JSON:
+        """What went wrong from `window` ago until now: how often which error came of what, and the newest.
+
+        `kinds` are sorted by their number, `newest` by time; both are cut at `MOST_FAILURES`.
+        """
+        self._settle()
+        since = (failed, runs.c.started_at >= slot_of(now() - window))
+        number, last = (
+            func.count().label("count"),
+            func.max(runs.c.started_at, type_=UtcTime).label("last_at"),
+        )
+        what = (runs.c.error, runs.c.model, runs.c.task)
+        kinds = select(*what, number, last).where(*since).group_by(*what).order_by(number.desc())
+        single = select(*what, runs.c.started_at, runs.c.total_ms).where(*since)
+        single = single.order_by(runs.c.started_at.desc()).limit(min(newest, MOST_FAILURES))
+        with self._database.read() as connection:
+            found = {
+                "kinds": connection.execute(kinds.limit(MOST_FAILURES)).mappings().all(),
+                "newest": connection.execute(single).mappings().all(),
+            }
+        return {name: [_told(row) for row in rows] for name, rows in found.items()}
 
     def _all(self) -> Totals:
         """The sums of all runs: read once, then kept up to date in memory."""
@@ -276,6 +307,7 @@ def _figures(total: JSON, latencies: Percentiles) -> JSON:
     return {
         "requests": total["requests"],
         "errors": total["errors"],
+        "cached": total["cached"],
         "latency_ms_p50": p50,
         "latency_ms_p95": p95,
         "latency_ms_p99": p99,
@@ -285,12 +317,17 @@ def _figures(total: JSON, latencies: Percentiles) -> JSON:
     }
 
 
+def _told(row: Mapping[Any, Any]) -> JSON:
+    return {str(name): v.isoformat() if isinstance(v, datetime) else v for name, v in row.items()}
+
+
 def _point(at: datetime, step: JSON) -> JSON:
     good = step["requests"] - step["errors"]
     return {
         "at": at.isoformat(),
         "requests": step["requests"],
         "errors": step["errors"],
+        "cached": step["cached"],
         "tokens": step["new_tokens"],
         "latency_ms": step["good_ms"] / good if good else None,
         "tokens_per_second": _speed(step),

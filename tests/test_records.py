@@ -149,3 +149,19 @@ def test_runs_from_before_there_were_sums_are_added_up(tmp_path: Path):
         connection.execute(delete(slots))
     assert Records(database).metrics("m@1")["requests"] == 1
     database.close()
+
+
+def test_failures_are_told_by_kind_and_one_by_one(records: Records):
+    for _ in range(2):
+        records.add(run(error="timeout", total_ms=3))
+    records.add(run("bad@1", error="model_failed"))
+    records.add(run("bad@1", error="model_failed", started_at=now() - timedelta(hours=3)))
+    records.add(run())
+    found = records.failures(timedelta(hours=1))
+    assert [(kind["error"], kind["model"], kind["count"]) for kind in found["kinds"]] == [
+        ("timeout", "m@1", 2),
+        ("model_failed", "bad@1", 1),
+    ]
+    assert [one["error"] for one in found["newest"]] == ["model_failed", "timeout", "timeout"]
+    assert found["newest"][0]["started_at"] == found["kinds"][1]["last_at"]
+    assert len(records.failures(timedelta(hours=1), newest=1)["newest"]) == 1

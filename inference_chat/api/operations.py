@@ -5,6 +5,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from .. import __version__
+from ..overview import Window
 from ..schema import JSON
 from .dependencies import TheCaller, TheService
 from .metrics import CONTENT_TYPE, exposition
@@ -50,9 +51,12 @@ async def readyz(service: TheService) -> JSONResponse:
     return JSONResponse(Readiness(ready=ready, detail=detail).model_dump(), 200 if ready else 503)
 
 
-async def stats(service: TheService) -> JSON:
-    """The figures of every model and task, the queue, memory, and what to know of the start."""
-    return {**await service.stats(), "notices": list(service.notices)}
+async def stats(service: TheService, window: Window | None = None) -> JSON:
+    """The figures of every model and task, the queue, memory, and what to know of the start.
+
+    With a `window`, those of the last hour, day or week, with a `series` over time and the `failures`.
+    """
+    return {**await service.stats(window), "notices": list(service.notices)}
 
 
 async def metrics(service: TheService) -> MetricsPage:

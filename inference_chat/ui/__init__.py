@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ..service import Service
-from . import bar, chat, endpoints, image, media_endpoints, registry, video
+from . import bar, chat, dashboard, endpoints, image, media_endpoints, registry, video
 from .news import news_of
 from .theme import LOOK
 
@@ -19,6 +19,7 @@ TABS: dict[str, Tab] = {
     "Image": image.build,
     "Video": video.build,
     "Registry": registry.build,
+    "Dashboard": dashboard.build,
 }
 
 # What the server that mounts the page needs beside it: the look, and how the page is told of a reply.

@@ -227,9 +227,9 @@ class Actions:
             return models[0]["id"] if models else None
 
 
-def doors(actions: Actions, service: Service) -> list[Door]:
-    """The actions as functions that the page's script calls by their names."""
-    names = (name for name in vars(Actions) if not name.startswith("_"))
+def doors(actions: object, service: Service) -> list[Door]:
+    """The methods of `actions` as functions that a component's script calls by their names."""
+    names = (name for name in vars(type(actions)) if not name.startswith("_"))
     return [_door(getattr(actions, name), service) for name in names]
 
 

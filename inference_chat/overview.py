@@ -1,0 +1,93 @@
+"""How the server is doing over the last hour, day or week: everything that the dashboard shows.
+
+What many pages ask for is computed once, and again only when something has run since, so that a dashboard
+that is left open costs next to nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from .jobs import Jobs
+from .pool import Pool
+from .records import Records
+from .schema import JSON, now
+from .slots import SLOT, slot_of
+
+Window = Literal["hour", "day", "week"]
+WINDOWS: dict[Window, tuple[timedelta, int]] = {
+    "hour": (timedelta(hours=1), 12),
+    "day": (timedelta(days=1), 48),
+    "week": (timedelta(days=7), 84),
+}
+"""How long each is, and in how many steps it is drawn."""
+FRESH = 2.0  # seconds for which the same figures are shown while requests come in
+
+
+@dataclass
+class Kept:
+    """The figures of a window, how many runs they are of, in which slot and when they were computed."""
+
+    figures: JSON
+    written: int
+    slot: datetime
+    at: float
+
+
+class Overview:
+    """The figures of a window of time, and of this moment; use it from one event loop."""
+
+    def __init__(self, records: Records, jobs: Jobs, pool: Pool, cache: Callable[[], JSON]) -> None:
+        self._records = records
+        self._jobs = jobs
+        self._pool = pool
+        self._cache = cache
+        self._kept: dict[Window, Kept] = {}
+        self._computing = asyncio.Lock()
+
+    def now(self) -> JSON:
+        """The queue, the memory of models and the cache at this moment."""
+        running, waiting = self._jobs.counts
+        return {
+            "queue": {"running": running, "waiting": waiting},
+            "memory": {"limit": self._pool.limit, "models": self._pool.memory()},
+            "cache": self._cache(),
+        }
+
+    async def of(self, window: Window) -> JSON:
+        """The figures of models and tasks, `totals`, a `series` over time and `failures`, and `now`."""
+        async with self._computing:
+            kept = self._kept.get(window)
+            if kept is None or self._stale(kept):
+                kept = self._kept[window] = Kept(
+                    await asyncio.to_thread(self._computed, window),
+                    self._records.written,
+                    slot_of(now()),
+                    asyncio.get_running_loop().time(),
+                )
+        return {**kept.figures, **self.now()}
+
+    def _stale(self, kept: Kept) -> bool:
+        old = asyncio.get_running_loop().time() - kept.at >= FRESH
+        return old and (kept.written != self._records.written or kept.slot != slot_of(now()))
+
+    def _computed(self, window: Window) -> JSON:
+        length, points = WINDOWS[window]
+        measured = self._records.stats(length)
+        series = self._records.series(length, points)
+        step = max(SLOT, length / points)
+        return {
+            "window": window,
+            "step_seconds": step.total_seconds(),
+            **measured,
+            "totals": {
+                name: sum(figures[name] for figures in measured["tasks"].values())
+                for name in ("requests", "errors", "cached")
+            },
+            "series": series,
+            "failures": self._records.failures(length),
+            "accuracy": {},
+            "versions": [],
+        }

@@ -1,0 +1,166 @@
+// Small charts as inline SVG: steps of time as bars or lines, and points of two measures. Each has its axes
+// with units, and tells its values under the pointer, or by the arrow keys.
+
+const SVG = "http://www.w3.org/2000/svg";
+const TALL = 170, LEFT = 52, RIGHT = 10, TOP = 10, BELOW = 22;
+
+function draw(tag, props = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(props)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+// A number as people read it, with its unit.
+function amount(value, unit = "") {
+  if (value === null || value === undefined) return "–";
+  if (unit === "ms") return value >= 1000 ? `${(value / 1000).toPrecision(3)} s` : `${value >= 10 ? Math.round(value) : +value.toFixed(1)} ms`;
+  if (unit === "B") return value >= 2 ** 30 ? `${(value / 2 ** 30).toFixed(1)} GiB` : `${Math.round(value / 2 ** 20)} MiB`;
+  if (unit === "%") return `${+(value * 100).toFixed(value > 0.995 && value < 1 ? 2 : 1)} %`;
+  const short = value >= 1e6 ? `${+(value / 1e6).toFixed(1)} M` : value >= 1e4 ? `${+(value / 1e3).toFixed(1)} k` : +value.toFixed(value < 10 ? 1 : 0);
+  return unit ? `${short} ${unit}` : String(short);
+}
+
+// At most `count` round steps from 0 to at least `most`.
+function ticks(most, count = 4) {
+  if (!(most > 0)) return [0, 1];
+  const rough = most / count, size = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].find((one) => one * size >= rough - 1e-12) * size;
+  return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, at) => at * step);
+}
+
+function frameOf(title, note, label) {
+  const tip = el("div", { class: "ic-tip", hidden: true, role: "status" });
+  const figure = el("figure", { class: "ic-chart", tabIndex: 0, "aria-label": label },
+    el("figcaption", {}, el("b", {}, title), el("span", {}, note)), el("div", { class: "ic-plot" }, tip));
+  return { figure, tip, plot: tip.parentNode };
+}
+
+function place(tip, plot, x, ...lines) {
+  tip.replaceChildren(...lines);
+  tip.hidden = false;
+  tip.style.left = `${Math.min(Math.max(4, x + 12), plot.clientWidth - tip.offsetWidth - 4)}px`;
+  if (x + 12 + tip.offsetWidth > plot.clientWidth) tip.style.left = `${Math.max(4, x - tip.offsetWidth - 12)}px`;
+}
+
+function grid(svg, wide, tall, most, unit) {
+  const y = (value) => TOP + (TALL - TOP - BELOW) * (1 - value / (most || 1));
+  for (const value of ticks(most)) {
+    if (value > most * 1.0001) continue;
+    svg.append(draw("line", { x1: LEFT, x2: wide - RIGHT, y1: y(value), y2: y(value), class: "rule" }));
+    const text = draw("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" });
+    text.append(amount(value, unit));
+    svg.append(text);
+  }
+  return y;
+}
+
+// Series over time: `lines` are {name, values, tone, bar}; null is a gap. `at` are the beginnings of steps.
+function timeChart({ title, note, unit = "", at, step, lines }) {
+  const { figure, tip, plot } = frameOf(title, note, `${title}, ${note}. Arrow keys tell the values.`);
+  const most = ticks(Math.max(...lines.flatMap((line) => line.values.map((value) => value ?? 0)), 0)).at(-1);
+  const clock = (date) => date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const day = (date) => date.toLocaleDateString([], { weekday: "short", day: "numeric" });
+  const long = step * at.length > 86400 * 2;
+  let shown = -1, x = () => 0, wide = 0;
+
+  function render() {
+    wide = plot.clientWidth;
+    if (!wide) return;
+    const svg = draw("svg", { width: wide, height: TALL, "aria-hidden": "true" });
+    const each = (wide - LEFT - RIGHT) / at.length;
+    const y = grid(svg, wide, TALL, most, unit);
+    x = (index) => LEFT + each * (index + 0.5);
+    svg.append(draw("line", { x1: 0, x2: 0, y1: TOP, y2: TALL - BELOW, class: "cursor" }));
+    for (const line of lines) {
+      if (line.bar) {
+        line.values.forEach((value, index) => value && svg.append(draw("rect", {
+          x: x(index) - each * 0.36, width: Math.max(1, each * 0.72), y: y(value), height: Math.max(1.5, y(0) - y(value)), rx: 2, fill: line.tone })));
+        continue;
+      }
+      let path = "", before = false;
+      line.values.forEach((value, index) => {
+        const here = value !== null && value !== undefined;
+        if (here) path += `${before ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
+        before = here;
+        if (here) svg.append(draw("circle", { cx: x(index), cy: y(value), r: 2.2, fill: line.tone }));
+      });
+      svg.append(draw("path", { d: path, class: "line", stroke: line.tone }));
+    }
+    const every = Math.max(1, Math.ceil(at.length / Math.max(2, Math.floor((wide - LEFT) / 74))));
+    at.forEach((date, index) => {
+      if (index % every) return;
+      const text = draw("text", { x: x(index), y: TALL - 5, "text-anchor": "middle" });
+      text.append(long ? day(date) : clock(date));
+      svg.append(text);
+    });
+    plot.querySelector("svg")?.remove();
+    plot.prepend(svg);
+  }
+
+  function tell(index) {
+    shown = Math.min(at.length - 1, Math.max(0, index));
+    const cursor = plot.querySelector(".cursor");
+    if (!cursor) return;
+    cursor.setAttribute("transform", `translate(${x(shown)} 0)`);
+    cursor.classList.add("on");
+    const from = at[shown], until = new Date(+from + step * 1000);
+    place(tip, plot, x(shown), el("b", {}, `${long ? `${day(from)} ` : ""}${clock(from)} – ${clock(until)}`),
+      ...lines.map((line) => el("span", {}, el("i", { style: `background:${line.tone}` }), `${line.name} ${amount(line.values[shown], unit)}`)));
+  }
+  const hide = () => { tip.hidden = true; plot.querySelector(".cursor")?.classList.remove("on"); shown = -1; };
+  plot.addEventListener("pointermove", (event) => tell(Math.floor(((event.clientX - plot.getBoundingClientRect().left - LEFT) / (wide - LEFT - RIGHT)) * at.length)));
+  plot.addEventListener("pointerleave", hide);
+  figure.addEventListener("blur", hide);
+  figure.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    tell(shown < 0 ? at.length - 1 : shown + move);
+  });
+  new ResizeObserver(render).observe(plot);
+  return figure;
+}
+
+// Points: {name, x, y, size, best, told}. Those that are `best` are joined by a line.
+function pointChart({ title, note, across, unitX, unitY, points, most = null }) {
+  const { figure, tip, plot } = frameOf(title, note, `${title}, ${note}: ${points.map((one) => `${one.name} ${one.told}`).join("; ")}`);
+  const high = most ?? ticks(Math.max(...points.map((one) => one.y), 0)).at(-1);
+  const right = ticks(Math.max(...points.map((one) => one.x), 0)).at(-1);
+  function render() {
+    const wide = plot.clientWidth, tall = TALL + 60;
+    if (!wide) return;
+    const svg = draw("svg", { width: wide, height: tall + 16, "aria-hidden": "true" });
+    const y = (value) => TOP + (tall - TOP - BELOW) * (1 - value / (high || 1));
+    const x = (value) => LEFT + (wide - LEFT - RIGHT - 14) * (value / (right || 1));
+    for (const value of ticks(high)) {
+      if (value > high * 1.0001) continue;
+      const text = draw("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" });
+      text.append(amount(value, unitY));
+      svg.append(draw("line", { x1: LEFT, x2: wide - RIGHT, y1: y(value), y2: y(value), class: "rule" }), text);
+    }
+    for (const value of ticks(right, wide < 420 ? 3 : 5)) {
+      const text = draw("text", { x: x(value), y: tall - 5, "text-anchor": "middle" });
+      text.append(amount(value, unitX));
+      svg.append(text);
+    }
+    const name = draw("text", { x: wide - RIGHT, y: tall + 11, "text-anchor": "end", class: "axis" });
+    name.append(across);
+    svg.append(name);
+    const best = points.filter((one) => one.best).sort((one, other) => one.x - other.x);
+    svg.append(draw("path", { class: "front", d: best.map((one, at) => `${at ? "L" : "M"}${x(one.x)} ${y(one.y)}`).join("") }));
+    for (const one of points) {
+      const dot = draw("circle", { cx: x(one.x), cy: y(one.y), r: one.size, class: one.best ? "dot best" : "dot" });
+      const label = draw("text", { x: x(one.x) > wide * 0.7 ? x(one.x) - one.size - 5 : x(one.x) + one.size + 5, y: y(one.y) + 4, "text-anchor": x(one.x) > wide * 0.7 ? "end" : "start", class: "name" });
+      label.append(one.name);
+      const tell = () => place(tip, plot, x(one.x), el("b", {}, one.name), el("span", {}, one.told), one.best ? el("span", {}, "No other is better in everything.") : null);
+      dot.addEventListener("pointerenter", tell);
+      dot.addEventListener("pointerleave", () => { tip.hidden = true; });
+      svg.append(dot, label);
+    }
+    plot.querySelector("svg")?.remove();
+    plot.prepend(svg);
+  }
+  new ResizeObserver(render).observe(plot);
+  return figure;
+}

@@ -1,0 +1,48 @@
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from inference_chat import overview
+from inference_chat.records import Run
+from inference_chat.schema import now
+from inference_chat.service import Service
+
+from .server import settings
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    made = Service(settings(tmp_path))
+    yield made
+    await made.stop()
+
+
+def run(**fields) -> Run:
+    return Run(model="m@1", task="text-generation", started_at=now(), **fields)
+
+
+async def test_a_window_has_totals_steps_and_what_went_wrong(service: Service):
+    for fields in ({"cached": True}, {"error": "timeout"}, {}):
+        service.records.add(run(**fields))
+    figures = await service.stats("day")
+    assert figures["totals"] == {"requests": 3, "errors": 1, "cached": 1}
+    assert (len(figures["series"]), figures["step_seconds"]) == (48, 1800)
+    assert figures["series"][-1]["requests"] == 3
+    assert figures["failures"]["kinds"][0]["error"] == "timeout"
+    assert figures["queue"] == {"running": 0, "waiting": 0}
+
+
+async def test_figures_are_computed_again_only_when_something_has_run(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(overview, "FRESH", 0.05)
+    assert (await service.stats("hour"))["totals"]["requests"] == 0
+    service.records.add(run())
+    assert (await service.stats("hour"))["totals"]["requests"] == 0
+    await asyncio.sleep(0.06)
+    seen = await service.stats("hour")
+    await asyncio.sleep(0.06)
+    assert seen["totals"]["requests"] == 1
+    assert (await service.stats("hour"))["series"] is seen["series"]
