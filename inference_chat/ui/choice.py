@@ -89,7 +89,7 @@ def choice(
     model.change(doings, [model, task], task, **quiet).then(
         follow, [model, task], [options, *followers], **quiet
     )
-    task.input(follow, [model, task], [options, *followers], **quiet)
+    task.change(follow, [model, task], [options, *followers], **quiet)
     root = Context.root_block
     assert root is not None
     root.load(models, model, model, **quiet)

@@ -9,7 +9,7 @@ def picture(label: str = "Picture", **more: Any) -> gr.Image:
     """A place for a picture: dropped, pasted, chosen or taken; its value is the path of the very file."""
     sources: list[Any] = ["upload", "clipboard", "webcam"]
     made: gr.Image = gr.Image(
-        label=label, type="filepath", image_mode=None, sources=sources, height=300, **more
+        label=label, type="filepath", image_mode=None, sources=sources, height=300, format="png", **more
     )
     # Gradio's own would decode the file here, and fail with words of its own. (For a subclass it writes
     # a stub file beside the module.)

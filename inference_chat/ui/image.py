@@ -6,6 +6,7 @@ from ..schema import JSON
 from ..service import Service
 from ..tasks import Task
 from . import files, many
+from .marks import MARKED
 from .panels import Look, Make, looking, making
 from .parts import heading
 
@@ -53,7 +54,7 @@ LOOK = Look(
     missing="Choose a picture first: drop one, paste one, or click an example.",
     samples="*.png",
     least=_least,
-    leave_out=frozenset({"threshold"}),
+    leave_out=MARKED | {"threshold"},
 )
 DRAW = Make(
     group="image",

@@ -1,5 +1,6 @@
 """The two halves of a tab: ask a model about a file, or have it make one; tabs differ in their words."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 import gradio as gr
 
 from ..errors import InvalidRequest
+from ..media import open_image
 from ..schema import JSON
 from ..service import Service
 from ..tasks import Group, Kind, Task
-from . import files, result
-from .choice import choice, wants
-from .parts import EVENT, caller, examples, status, told
+from . import files, marks, result
+from .choice import Choice, choice, does_of, wants
+from .parts import EVENT, caller, done, examples, failed, status, told
 from .running import Running, following
 
 INPUTS = Path(__file__).parents[2] / "examples" / "inputs"
@@ -60,6 +62,7 @@ def looking(service: Service, look: Look) -> None:
             asking = (lambda task: [gr.Textbox(visible=wants(task)[1])], [words])
             prefix = look.verb.lower()
             chosen = choice(service, look.tasks, prefix, leave_out=look.leave_out, then=asking)
+            marked = _marked(place, chosen) if marks.MODES.keys() & set(look.tasks) else None
             go, stop, line = _buttons(look.verb, look.start)
             if rows := sorted(INPUTS.glob(look.samples)):
                 examples([[str(path)] for path in rows], [place])
@@ -67,19 +70,25 @@ def looking(service: Service, look: Look) -> None:
             seen = result.view(look.empty)
 
     async def ask(
-        request: gr.Request, path: str | None, text: str, model: str | None, task: str | None, options: JSON
+        request: gr.Request,
+        path: str | None,
+        text: str,
+        model: str | None,
+        task: str | None,
+        options: JSON,
+        drawn: JSON | None = None,
     ) -> AsyncIterator[Any]:
         who = caller(service, request)
         if path is None:
             raise InvalidRequest(look.missing)
         media = [await service.intake.path(Path(path), look.kind)]
-        given = (options or {}) | look.least(task)
+        given = (options or {}) | look.least(task) | _fitting(drawn, task)
         asked = {"task": task, "model": model, "prompt": text or None, "media": media, "parameters": given}
         job = await service.infer(who, group=look.group, **asked)
         async for values in following(job, running.of(request)):
             yield values
 
-    inputs = [place, words, *chosen.inputs]
+    inputs = [place, words, *chosen.inputs, *([marked] if marked else [])]
     gr.on([go.click, words.submit], told(ask, others=1), inputs, [line, seen], **EVENT)
     stop.click(running.stop, None, None, **EVENT)
 
@@ -90,9 +99,12 @@ def making(service: Service, make: Make) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
             words = gr.Textbox(label=make.ask, lines=2, placeholder=make.example)
-            picture = files.picture("Picture to start from", visible=False)
-            starting = (lambda task: [gr.Image(visible=wants(task)[0])], [picture])
-            chosen = choice(service, make.tasks, make.verb.lower(), then=starting)
+            # Hidden with what is around it: an update of its own would give it back Gradio's way of reading it.
+            with gr.Column(visible=False) as around:
+                picture = files.picture("Picture to start from")
+            starting = (lambda task: [gr.Column(visible=wants(task)[0])], [around])
+            chosen = choice(service, make.tasks, make.verb.lower(), leave_out=marks.MARKED, then=starting)
+            marked = _marked(picture, chosen)
             go, stop, line = _buttons(make.verb, f"{make.ask}?")
             if make.samples:
                 examples([[text] for text in make.samples], [words])
@@ -100,21 +112,50 @@ def making(service: Service, make: Make) -> None:
             made = result.view(make.empty)
 
     async def ask(
-        request: gr.Request, text: str, path: str | None, model: str | None, task: str | None, options: JSON
+        request: gr.Request,
+        text: str,
+        path: str | None,
+        model: str | None,
+        task: str | None,
+        options: JSON,
+        drawn: JSON | None,
     ) -> AsyncIterator[Any]:
         who = caller(service, request)
         if not text.strip():
             raise InvalidRequest(f"{make.ask}? Write, for example: {make.example}.")
         started = [path] if path and task == make.from_picture else []
         media = [await service.intake.path(Path(one), "image") for one in started]
-        asked = {"task": task, "model": model, "prompt": text, "media": media, "parameters": options or {}}
+        given = (options or {}) | (_fitting(drawn, task) if started else {})
+        asked = {"task": task, "model": model, "prompt": text, "media": media, "parameters": given}
         job = await service.infer(who, group=make.group, **asked)
         async for values in following(job, running.of(request)):
             yield values
 
-    inputs = [words, picture, *chosen.inputs]
+    async def again(event: gr.EventData, model: str | None) -> list[Any]:
+        """A picture that was made becomes the one to start from."""
+        if make.from_picture not in does_of(service, model, make.tasks):
+            return [failed(f"{model} starts from words only; choose another model."), gr.skip(), gr.skip()]
+        media = await service.intake.link(str(event.image), "image")
+        said = done("Now say what to change in it.")
+        return [said, await asyncio.to_thread(lambda: open_image(media.read())), make.from_picture.value]
+
+    inputs = [words, picture, *chosen.inputs, marked]
     gr.on([go.click, words.submit], told(ask, others=1), inputs, [line, made], **EVENT)
+    made.select(again, chosen.model, [line, picture, chosen.task], **EVENT)
     stop.click(running.stop, None, None, **EVENT)
+
+
+def _marked(place: Any, chosen: Choice) -> gr.HTML:
+    """The picture of `place` to draw on, while a task is chosen that takes marks."""
+    made = marks.marks()
+    quiet: dict[str, Any] = EVENT | {"queue": False}
+    gr.on([place.change, chosen.task.change], marks.shown, [place, chosen.task], made, **quiet)
+    return made
+
+
+def _fitting(given: JSON | None, task: str | None) -> JSON:
+    """What was marked, where the task takes it."""
+    return given or {} if task in marks.MODES else {}
 
 
 def _buttons(verb: str, start: str) -> tuple[gr.Button, gr.Button, gr.HTML]:

@@ -1,6 +1,5 @@
 """What a model has found or made, for the eye: one view for all tasks, drawn by the scripts in `assets/`."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,9 +7,9 @@ import gradio as gr
 
 from ..events import Finished, ImageReady, Result
 from ..jobs import Job
-from ..media import data_url, preview
 from ..outputs import Output, output_of
-from ..schema import JSON, Media
+from ..schema import JSON
+from .marks import source
 from .render import seconds
 
 ASSETS = Path(__file__).parent / "assets"
@@ -46,7 +45,7 @@ async def shown(job: Job, result: Result) -> JSON:
         "settings": end.receipt.model_dump(mode="json") if end.receipt else None,
     }
     if picture is not None:
-        value |= await asyncio.to_thread(_source, picture)
+        value |= await source(picture.read)
     if clip := next((one for one in request.media if one.kind == "video"), None):
         value["source_clip"] = f"media/{clip.id}"
     return value
@@ -90,12 +89,6 @@ def figures(end: Finished) -> list[str]:
     if end.receipt and end.receipt.device:
         words.append(f"{end.receipt.device}, {end.receipt.dtype}")
     return words
-
-
-def _source(picture: Media) -> JSON:
-    data, size = preview(picture.read())
-    kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
-    return {"source": data_url(data, kind), "size": size}
 
 
 def _counted(labels: Sequence[str]) -> str:
