@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny, model_serializer
 
-from .schema import Frozen, Options
+from .schema import Called, Frozen, Options, ToolCall
 
-FinishReason = Literal["stop", "length", "cancelled"]
+FinishReason = Literal["stop", "length", "cancelled", "tool_calls"]
+Engine = Literal["batched", "single"]
 Phase = Literal["queued", "loading", "reading", "working", "answering"]
 
 
@@ -46,6 +47,17 @@ class TextDelta(Frozen):
     text: str
     choice: int = 0
     tokens: tuple[TokenLogprob, ...] = ()
+
+
+class ToolCallDelta(Frozen):
+    """The next piece of call number `index` of answer number `choice`; the first has its `id` and `name`."""
+
+    type: Literal["tool_call"] = "tool_call"
+    choice: int = 0
+    index: int = 0
+    id: str | None = None
+    name: str | None = None
+    arguments: str = Field("", description="The next piece of the arguments, as JSON.")
 
 
 class File(Frozen):
@@ -214,7 +226,11 @@ class Timing(Frozen):
 
 
 class Receipt(Frozen):
-    """What it takes to get the same answer again."""
+    """What it takes to get the same answer again.
+
+    `engine` tells how a text was written: beside others in one batch, or single. `reused_tokens` of its
+    prompt had been read before.
+    """
 
     model: str
     digest: str | None = None
@@ -223,6 +239,8 @@ class Receipt(Frozen):
     device: str = "cpu"
     dtype: str = ""
     libraries: tuple[tuple[str, str], ...] = ()
+    engine: Engine | None = None
+    reused_tokens: int | None = None
     plan: tuple[Step, ...] | None = Field(None, description="The steps, where several models answered.")
     sources: tuple[Source, ...] | None = Field(None, description="What the answer rests on.")
 
@@ -250,7 +268,7 @@ class Finished(Frozen):
 
 
 Outcome = Labels | Span | Footage | Vector | ImageReady | VideoReady | AudioReady | Step
-Event = Progress | TextDelta | Outcome | Finished
+Event = Progress | TextDelta | ToolCallDelta | Outcome | Finished
 
 
 class Result(Frozen):
@@ -260,6 +278,7 @@ class Result(Frozen):
     tokens: tuple[tuple[TokenLogprob, ...], ...]
     finished: Finished
     outcomes: tuple[Outcome, ...] = ()
+    tool_calls: tuple[tuple[ToolCall, ...], ...] = ()
 
     @property
     def text(self) -> str:
@@ -271,11 +290,14 @@ class Result(Frozen):
         texts: dict[int, list[str]] = {}
         tokens: dict[int, list[TokenLogprob]] = {}
         outcomes: list[Outcome] = []
+        calls: list[ToolCallDelta] = []
         finished: Finished | None = None
         for event in events:
             if isinstance(event, TextDelta):
                 texts.setdefault(event.choice, []).append(event.text)
                 tokens.setdefault(event.choice, []).extend(event.tokens)
+            elif isinstance(event, ToolCallDelta):
+                calls.append(event)
             elif isinstance(event, Finished):
                 finished = event
             elif isinstance(event, Outcome) and not _passing(event):
@@ -288,14 +310,34 @@ class Result(Frozen):
             tokens=tuple(tuple(tokens.get(i, ())) for i in choices),
             finished=finished,
             outcomes=tuple(outcomes),
+            tool_calls=tuple(_joined(calls, i) for i in choices) if calls else (),
         )
 
-    def replay(self) -> Iterator[TextDelta | Outcome]:
+    def replay(self) -> Iterator[TextDelta | ToolCallDelta | Outcome]:
         """The events that this is the sum of, without the last one."""
         yield from self.outcomes
         for choice, (text, tokens) in enumerate(zip(self.texts, self.tokens, strict=True)):
             if text or tokens:
                 yield TextDelta(text=text, choice=choice, tokens=tokens)
+        for choice, calls in enumerate(self.tool_calls):
+            for index, call in enumerate(calls):
+                name, arguments = call.function.name, call.function.arguments
+                yield ToolCallDelta(choice=choice, index=index, id=call.id, name=name, arguments=arguments)
+
+
+def _joined(pieces: Iterable[ToolCallDelta], choice: int) -> tuple[ToolCall, ...]:
+    """The calls of one answer."""
+    found: dict[int, list[ToolCallDelta]] = {}
+    for piece in pieces:
+        if piece.choice == choice:
+            found.setdefault(piece.index, []).append(piece)
+    return tuple(
+        ToolCall(
+            id=parts[0].id or "",
+            function=Called(name=parts[0].name or "", arguments="".join(part.arguments for part in parts)),
+        )
+        for parts in found.values()
+    )
 
 
 def _passing(event: Outcome) -> bool:

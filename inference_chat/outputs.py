@@ -14,6 +14,8 @@ scenes                                         `{"scenes": [{"start_s", "end_s",
 questions about a clip                         `{"text", "timestamps"}`, seconds of the frames looked at
 speech recognition                             `{"text", "chunks": [{"text", "timestamp"}]}`
 generated clips and sounds                     `{"video", "fps", "frame_count"}`, `{"audio", …}`
+a plan over several models                     `{"text", "plan": [{"step", "task", "model", "input", "output",
+                                               "ms"}], "sources": [{"number", "kind", "medium", …}]}`
 =============================================  ==============================================================
 
 Several media in one request give a list of outputs, one for each, in their order; null or an empty list
@@ -77,6 +79,8 @@ def _text(_: Request, result: Result) -> JSON:
         shown["texts"] = list(result.texts)
     if result.tokens[0]:
         shown["tokens"] = [token.model_dump(mode="json") for token in result.tokens[0]]
+    if result.tool_calls:
+        shown["tool_calls"] = [call.model_dump() for call in result.tool_calls[0]]
     return shown
 
 
@@ -188,7 +192,17 @@ def _sound(_: Request, result: Result) -> JSON:
 
 
 def _any(request: Request, result: Result) -> JSON:
-    return _text(request, result) | _sound(request, result)
+    return _text(request, result) | _sound(request, result) | _planned(result)
+
+
+def _planned(result: Result) -> JSON:
+    """The steps of a plan, and what its answer rests on; nothing where one model answered."""
+    receipt = result.finished.receipt
+    if receipt is None or receipt.plan is None:
+        return {}
+    steps = [step.model_dump(mode="json", exclude={"type"}) for step in receipt.plan]
+    sources = [source.model_dump(mode="json", exclude_none=True) for source in receipt.sources or ()]
+    return {"plan": steps, "sources": sources}
 
 
 def _made(result: Result) -> JSON:

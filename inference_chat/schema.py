@@ -126,7 +126,7 @@ class Message(Frozen):
 
 
 def _written(value: object) -> object:
-    """JSON as one text: hashable, with the order of its keys kept, which decides in what order they are written."""
+    """JSON as one text: hashable, and in the order of its keys, in which answers are written."""
     if isinstance(value, str):
         return value
     if not isinstance(value, dict):

@@ -5,6 +5,9 @@
            has `reply_id`, the message it answers (`user`), and the `text` that is continued
 `labels`, `span`, `footage`, `vector`, `image`, `video`, `audio`
            what was found or made, as the event of that name; files are `data:` URLs
+`step`     a step of a plan, as it begins and as it ends: `step`, `task`, `model`, `input`, `state`,
+           `output`, `ms`
+`tool_call` the next piece of a call of a tool: `choice`, `index`, `arguments`; the first has `id`, `name`
 `token`    the next piece of text: `text`, `index` (counted from 0), `choice`, `tokens`
 `message`  the finished message of a conversation, as it is on disk: `message`
 `result`   the finished answer to an inference request: `result`
@@ -28,7 +31,9 @@ from ..events import (
     Labels,
     Progress,
     Span,
+    Step,
     TextDelta,
+    ToolCallDelta,
     Vector,
     VideoReady,
 )
@@ -56,7 +61,11 @@ async def frames_of(job: Job) -> AsyncGenerator[JSON, None]:
                 told = number + len(pieces)
                 yield token(_joined(pieces), index)
                 index += 1
-            case Labels() | Span() | Footage() | Vector() | ImageReady() | VideoReady() | AudioReady():
+            case ToolCallDelta():
+                yield event.model_dump(exclude_none=True)
+            case (
+                Labels() | Span() | Footage() | Vector() | ImageReady() | VideoReady() | AudioReady() | Step()
+            ):
                 yield event.model_dump(mode="json")
             case Finished():
                 pass
