@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from examples.train_starters.questions import RELATIONS, Split, ask, plural, with_article
 from examples.train_starters.scene_batches import SIDE
-from examples.train_starters.shapes_world import COLOURS, Scene, Thing, World, overlap, place
+from examples.train_starters.shapes_world import COLOURS, COUNTS, Scene, Thing, World, overlap, place
 from examples.train_starters.vision_tower import cell
 
 MARGIN = 0.10
@@ -28,6 +29,18 @@ class Turn:
     kind: str
     question: str
     answer: str
+
+    def answered(self, text: str) -> bool:
+        """Whether the text is the answer; a description may name the things in any order."""
+        if self.kind != "describe":
+            return text == self.answer
+        return _named(text) == _named(self.answer)
+
+
+def _named(description: str) -> tuple[list[str], str]:
+    """The things of a description, sorted, and the background."""
+    things, _, ground = description.rpartition(" on ")
+    return sorted(re.split(", | and ", things)), ground
 
 
 @dataclass(frozen=True)
@@ -107,16 +120,27 @@ def _count(asking: Asking, scene: Scene) -> Turn | None:
     counts.update(plural(thing.shape) for thing in things)
     counts.update(f"{thing.colour} shapes" for thing in things)
     counts.update(f"{thing.colour} {plural(thing.shape)}" for thing in things)
-    absent = [
-        plural(asking.rng.choice(asking.world.shapes)),
-        f"{asking.rng.choice(asking.world.colours)} shapes",
-    ]
-    for phrase in absent:
+    for phrase in _absent(asking, scene):
         counts.setdefault(phrase, 0)
     numbers = sorted(set(counts.values()))
     number = asking.rng.choice(numbers if asking.rng.random() < 0.5 else numbers[1:] or numbers)
     phrase = asking.rng.choice(sorted(name for name, count in counts.items() if count == number))
-    return Turn("count", asking.ask("count", things=phrase), str(number))
+    return Turn("count", asking.ask("count", things=_as_said(asking, phrase)), str(number))
+
+
+def _as_said(asking: Asking, phrase: str) -> str:
+    """Shapes of any kind are things and objects too."""
+    return phrase.replace("shapes", asking.rng.choice(("shapes", "shapes", "things", "objects")))
+
+
+def _absent(asking: Asking, scene: Scene) -> list[str]:
+    """What may be missing from the scene, among it a thing of which it has the colour or the shape."""
+    colour, shape = asking.thing().split()
+    phrases = [plural(shape), f"{colour} shapes", f"{colour} {plural(shape)}"]
+    if scene.objects:
+        near = asking.rng.choice(scene.objects)
+        phrases += [f"{near.colour} {plural(shape)}", f"{colour} {plural(near.shape)}"]
+    return phrases
 
 
 def _exist(asking: Asking, scene: Scene) -> Turn | None:
@@ -230,6 +254,8 @@ def changed(asking: Asking, scene: Scene) -> tuple[Scene, str]:
     rng, things = asking.rng, list(scene.objects)
     lone = only(scene, lambda thing: thing.name)
     kind = rng.choice(("nothing", "gone", "new", "color", "shape") if lone else ("nothing", "new"))
+    if kind == "new" and len(things) == COUNTS[-1]:
+        kind = "gone" if lone else "nothing"
     if kind == "nothing":
         return scene, "nothing"
     if kind == "new":
@@ -277,7 +303,7 @@ def _compared(asking: Asking, first: Scene, second: Scene) -> Turn | None:
         return None
     answer = asking.rng.choice(sorted(set(answers.values())))
     phrase = asking.rng.choice(sorted(name for name, said in answers.items() if said == answer))
-    return Turn("compare_count", asking.ask("compare_count", things=phrase), answer)
+    return Turn("compare_count", asking.ask("compare_count", things=_as_said(asking, phrase)), answer)
 
 
 def _number(scene: Scene, phrase: str) -> int:

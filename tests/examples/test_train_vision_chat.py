@@ -2,17 +2,19 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration
 
 from examples.train_starters import vision_chat, vision_tower
 from examples.train_starters.scene_batches import SIDE
-from examples.train_starters.shapes_world import HELD_OUT, Background, Scene, Thing, render, stream
+from examples.train_starters.shapes_world import HELD_OUT, WORLD, Background, Scene, Thing, render, stream
 from examples.train_starters.vision_talk import (
     Asking,
+    Turn,
     changed,
     described,
     one_picture,
@@ -20,7 +22,7 @@ from examples.train_starters.vision_talk import (
     relates,
     two_pictures,
 )
-from examples.train_starters.vision_tower import FIRST_WORLD, GRID
+from examples.train_starters.vision_tower import GRID
 
 TINY = vision_chat.Shape(hidden=32, layers=1, heads=1, eye=32, widths=(8, 8, 16))
 
@@ -38,7 +40,7 @@ BOTH = scene(STAR, CIRCLE)
 
 
 def answers(kind: str, times: int = 40) -> dict[str, str]:
-    asking = Asking(random.Random(kind), "train", FIRST_WORLD)
+    asking = Asking(random.Random(kind), "train", WORLD)
     turns = [turn for _ in range(times) for turn in one_picture(asking, BOTH, [kind])]
     return {turn.question: turn.answer for turn in turns}
 
@@ -71,8 +73,8 @@ def test_relations_are_the_pictures():
 
 
 def test_yes_and_no_are_about_as_many():
-    asking = Asking(random.Random(0), "train", FIRST_WORLD)
-    scenes = [vision_tower.draw(stream("train", at), "train", FIRST_WORLD) for at in range(400)]
+    asking = Asking(random.Random(0), "train", WORLD)
+    scenes = [vision_tower.draw(stream("train", at), "train", WORLD) for at in range(400)]
     for kind in ("exist", "check"):
         said = Counter(turn.answer for one in scenes for turn in one_picture(asking, one, [kind]))
         assert 0.35 < said["yes"] / said.total() < 0.65
@@ -81,24 +83,57 @@ def test_yes_and_no_are_about_as_many():
 def test_what_changed_is_told_and_never_teaches_what_is_held_out():
     for at in range(200):
         rng = stream("train", at)
-        asking = Asking(rng, "train", FIRST_WORLD)
-        first = vision_tower.draw(rng, "train", FIRST_WORLD)
+        asking = Asking(rng, "train", WORLD)
+        first = vision_tower.draw(rng, "train", WORLD)
         second, told = changed(asking, first)
         assert (told == "nothing") == (first == second)
         assert not {(one.colour, one.shape) for one in second.objects} & HELD_OUT
 
 
 def test_more_and_fewer_are_counted():
-    asking = Asking(random.Random(0), "train", FIRST_WORLD)
+    asking = Asking(random.Random(0), "train", WORLD)
     turns = [turn for _ in range(60) for turn in two_pictures(asking, BOTH, scene(), "", ["compare_count"])]
     assert {turn.answer for turn in turns} == {"the first"}
 
 
 def test_every_centre_has_a_cell_of_its_own():
     for at in range(200):
-        drawn = vision_tower.draw(stream("train", at), "train", FIRST_WORLD)
-        centres, _ = vision_tower.truth(drawn)
-        assert centres[:, 0].sum() == len(drawn.objects)
+        drawn = vision_tower.draw(stream("train", at), "train", WORLD)
+        assert len({vision_tower.cells_of(one)[0] for one in drawn.objects}) == len(drawn.objects)
+
+
+def test_of_two_cells_beside_a_centre_the_louder_one_is_taught():
+    border = thing("red", "circle", 0.5, 0.25)
+    batch = vision_tower.batch([scene(border)], random.Random(0))
+    said = torch.zeros(1, GRID * GRID, batch["said"].shape[-1])
+    left, right = vision_tower.cell(SIDE * 0.49, SIDE * 0.25), vision_tower.cell(SIDE * 0.5, SIDE * 0.25)
+    for louder in (left, right):
+        said[..., 0] = torch.nn.functional.one_hot(torch.tensor([louder]), GRID * GRID)
+        assert vision_tower.wanted(said, batch)[0, :, 0].nonzero().tolist() == [[louder]]
+
+
+def test_a_description_may_name_the_things_in_any_order():
+    turn = Turn("describe", "", described(BOTH))
+    assert turn.answered("a large blue star and a small red circle on a white background")
+    assert not turn.answered("a large blue star on a white background")
+
+
+def test_questions_side_by_side_are_read_as_if_each_stood_alone():
+    apart = torch.tensor([[0, 0, 1, 1, 2, 2, 2, -1]])
+    seen, places = vision_chat.seen(apart)[0, 0], vision_chat.places(apart)[0]
+    assert seen[5].nonzero().flatten().tolist() == [0, 1, 4, 5]
+    assert places[:7].tolist() == [0, 1, 2, 3, 2, 3, 4]
+
+
+def test_the_projector_begins_with_the_words_of_what_is_seen(tmp_path):
+    known = vision_chat.tokenizer(tmp_path / "tokenizer", WORLD, texts=2000)
+    shape = replace(TINY, hidden=64, heads=2)
+    llava = LlavaForConditionalGeneration(vision_chat.config(known, shape))
+    tower = vision_tower.Tower(vision_tower.vision_config(shape.widths, shape.eye))
+    vision_chat.begin_as_dictionary(llava, tower, known)
+    word = llava.get_input_embeddings().weight[known.convert_tokens_to_ids("Ġred")]
+    red = vision_tower.PARTS["centre"] + vision_tower.PARTS["shape"]
+    assert torch.equal(llava.model.multi_modal_projector.linear_2.weight[:, red], word)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +162,7 @@ def test_the_trainer_writes_a_model_that_answers_on_two_pictures(folder):
 
 def test_the_encoder_writes_what_the_template_writes(folder):
     processor = AutoProcessor.from_pretrained(folder / "out")
-    talk = next(t for t in (vision_chat.talk(random.Random(at), FIRST_WORLD) for at in range(99)) if t.later)
+    talk = next(t for t in (vision_chat.talk(random.Random(at), WORLD) for at in range(99)) if t.later)
     said = []
     for at, turn in enumerate(talk.turns):
         shown = {0: [talk.scenes[0]], talk.later: [talk.scenes[1]]}.get(at, [])
