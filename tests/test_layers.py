@@ -10,12 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "inference_chat"
 
 ROWS: list[set[str]] = [
-    {"errors", "tasks", "schema", "events", "settings"},
+    {"errors", "tasks", "schema", "events", "settings", "logs"},
     {"cards", "catalog", "database", "files", "media", "messages", "motion", "outputs", "transcripts", "tree"}
-    | {"search", "differences", "ratings", "reports", "votes", "wishes"}
-    | {"registry", "sessions", "records", "slots", "cache"},
+    | {"search", "cues", "differences", "ratings", "reports", "votes", "wishes"}
+    | {"registry", "sessions", "records", "slots", "cache", "labelled", "evaluations", "scoring"},
     {"runners"},
-    {"access", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "overview", "turns", "unstored"}
+    {"access", "allowances", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "overview"}
+    | {"turns", "unstored"}
     | {"chats", "compare", "recommend", "service"},
     {"api", "ui"},
     {"start", "__main__", "__init__"},
@@ -32,15 +33,15 @@ CONFINED: dict[str, set[str]] = {
     "llguidance": {"runners"},
     "safetensors": {"runners"},
     "tinydb": {"registry"},
-    "sqlalchemy": {"database", "messages", "sessions", "records", "slots", "tree", "votes"},
+    "sqlalchemy": {"database", "evaluations", "messages", "sessions", "records", "slots", "tree", "votes"},
     "moviepy": {"media"},
     "av": {"media"},
     "cv2": {"runners"},
     "scenedetect": {"runners"},
-    "supervision": {"runners"},
+    "supervision": {"runners", "scoring"},
     "trackers": {"runners"},
     "PIL": {"media", "runners"},
-    "numpy": {"differences", "media", "motion", "runners", "ratings"},
+    "numpy": {"differences", "media", "motion", "runners", "ratings", "scoring"},
     "fastapi": {"api", "start"},
     "starlette": {"api"},
     "prometheus_client": {"api"},
