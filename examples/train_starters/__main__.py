@@ -20,7 +20,7 @@ def _chat(args: Given, out: Path) -> None:
         raise SystemExit("starter-chat learns from texts: name their folder with --data.")
     shared = {"work": args.work / "chat", "steps": args.steps, "seed": args.seed, "device": args.device}
     minutes = 90 if args.minutes is None else args.minutes
-    chat.train(chat.Plan(data=args.data, out=out, minutes=minutes, threads=args.threads, **shared))
+    chat.train(chat.Plan(data=args.data, out=out, start=args.start, minutes=minutes, threads=args.threads, **shared))
 
 
 def _fitted(module: str, **starts: str) -> Callable[[Given, Path], None]:

@@ -28,6 +28,7 @@ class Plan:
 
     data: Path
     out: Path = Path("model_cards/starter-chat")
+    start: Path | None = None
     work: Path = Path("build/train/chat")
     minutes: float = 90.0
     steps: int | None = None
@@ -68,7 +69,7 @@ class Training:
         torch.set_num_threads(plan.threads)
         torch.manual_seed(plan.seed)
         self.tokenizer = _tokenizer(plan)
-        self.model = LlamaForCausalLM(config(plan, self.tokenizer))
+        self.model = _model(plan, self.tokenizer)
         torch.nn.Module.to(self.model, self.device)
         self.optimizers = Optimizers(self.model)
         self.average = Average(self.model)
@@ -159,9 +160,17 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def _model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """The model to begin with: that of the folder `plan.start`, else a new one."""
+    if plan.start is None:
+        return LlamaForCausalLM(config(plan, tokenizer))
+    model: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(plan.start, dtype=torch.float32)
+    return model
+
+
 def _tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
-    """The tokenizer of an earlier start, or a new one learnt from the curriculum."""
-    folder = plan.work / "tokenizer"
+    """The tokenizer of the folder to begin as, else of an earlier start, else a new one learnt from the curriculum."""
+    folder = plan.start or plan.work / "tokenizer"
     if (folder / "tokenizer.json").exists():
         kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
         return kept

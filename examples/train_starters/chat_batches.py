@@ -44,7 +44,7 @@ class Encoder:
         return ids, labels
 
 
-def padded(rows: Iterable[tuple[list[int], list[int]]], pad: int, multiple: int = 32) -> Batch:
+def padded(rows: Iterable[tuple[list[int], list[int]]], pad: int, multiple: int = 8) -> Batch:
     """Rows of one batch, filled up on the right."""
     rows = list(rows)
     width = -(-max(len(ids) for ids, _ in rows) // multiple) * multiple
@@ -54,7 +54,7 @@ def padded(rows: Iterable[tuple[list[int], list[int]]], pad: int, multiple: int 
 
 
 def _tests() -> tuple[FreeDialogue, ...]:
-    return free_dialogues() + fresh_dialogues()
+    return free_dialogues() + fresh_dialogues() + fresh_dialogues("fresh")
 
 
 def held_out_turns() -> set[str]:

@@ -37,10 +37,16 @@ def skills(data: Path) -> dict[str, list[tuple[Skill, float]]]:
             (numbers.stories, 0.8),
             (numbers.too_large, 0.15),
         ],
-        "words": [(words.letters, 1.3), (words.sorting, 1.8), (words.repeating, 0.7), (words.meaning, 0.9)],
+        "words": [
+            (words.letters, 3.5),
+            (words.spelling, 2),
+            (words.sorting, 2.5),
+            (words.repeating, 0.8),
+            (words.meaning, 1),
+        ],
         "units": [(units.conversion, 0.9), (units.dates, 0.9), (units.common, 0.8)],
-        "app": [(app.talk, 3.6)],
-        "shapes": [(shapes.world, 1)],
+        "app": [(app.talk, 4.5)],
+        "shapes": [(shapes.world, 2)],
         "refusal": [(refusal.requests, 4.5), (care.despair, 0.5), (care.foreign, 0.6)],
     }
 
@@ -145,7 +151,7 @@ def sample(seed: str, data: Path, split: Split = "train") -> Dialogue:
     rng = random.Random(seed)
     source = Source(rng, split)
     source.persona = "friendly" if rng.random() < 0.55 else rng.choice(small_talk.PERSONAS)
-    length = rng.choice([1, 1, 2, 3, 4, 5, 6]) if rng.random() < 0.97 else rng.randrange(14, 26)
+    length = rng.choice([1, 1, 2, 2, 3, 4]) if rng.random() < 0.99 else rng.randrange(12, 20)
     dialogue = conversation(source, data, length)
     return dialogue if dialogue.turns else sample(seed + "+", data, split)
 

@@ -44,8 +44,8 @@ def _form(source: Source, forms: list[str], a: int, b: int) -> str:
 
 
 def added(a: int, b: int) -> str:
-    """The answer to a + b; from three digits on with its columns worked out."""
-    if max(a, b) < 100:
+    """The answer to a + b; where both have two digits or one has three, with its columns worked out."""
+    if min(a, b) < 10 and max(a, b) < 100:
         return f"{a} + {b} = {a + b}."
     columns, carry = [], 0
     left, right = str(a)[::-1], str(b)[::-1]
@@ -58,8 +58,10 @@ def added(a: int, b: int) -> str:
 
 
 def taken(a: int, b: int) -> str:
-    """The answer to a - b; from three digits on with its columns worked out."""
-    if a < b or max(a, b) < 100:
+    """The answer to a - b; where both have two digits or one has three, with its columns worked out."""
+    if a < b:
+        return f"{a} is less than {b}, so {a} - {b} = {a - b}."
+    if b < 10 and a < 100:
         return f"{a} - {b} = {a - b}."
     columns, borrowed = [], 0
     left, right = str(a)[::-1], str(b)[::-1].ljust(len(str(a)), "0")
@@ -98,7 +100,7 @@ def _sum(source: Source) -> tuple[str, str, int]:
         return _form(source, _PLUS, a, b), added(a, b), a + b
     if kind < 0.64:
         a, b = rng.randrange(_size(source)), rng.randrange(_size(source))
-        a, b = (a, b) if source.chance(0.06) else (max(a, b), min(a, b))
+        a, b = (a, b) if source.chance(0.15) else (max(a, b), min(a, b))
         return _form(source, _MINUS, a, b), taken(a, b), a - b
     if kind < 0.9:
         a, b = rng.randrange(13), rng.randrange(13)

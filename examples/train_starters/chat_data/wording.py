@@ -33,6 +33,24 @@ _SLANG = {
     "really": "rly", "know": "kno", "want to": "wanna", "going to": "gonna", "capital": "captial",
     "population": "popluation", "remember": "remeber", "language": "langauge", "favorite": "fave",
 }  # fmt: skip
+_ASKING = [
+    part
+    for line in """can you tell me|could you tell me|tell me|please tell me|do you know|i want to know|i'd like to know|i wonder
+i need to know|any idea|can you please tell me|may i ask|can i ask|could you please say|would you know|help me out|my question is
+just tell me|i have to know|my kid asks|a friend asks me|do you happen to know|maybe you know|here is my question|you know""".splitlines()
+    for part in line.split("|")
+]
+_VARIED = [
+    (re.compile(rf"\b{plain}\b"), others.split("|"))
+    for plain, others in {
+        "what is": "what's|whats|what is", "what's": "what is|whats|what's", "can you": "could you|can u|would you|will you",
+        "tell me": "say|give me|tell me|let me know", "i am": "i'm|im|i am", "i'm": "i am|im|i'm", "do not": "don't|dont",
+        "don't": "do not|dont", "how do i": "how can i|how to|how do i", "do you know": "do you know|you know|know",
+        "who is": "who's|whos|who is", "please": "pls|please|kindly", "i would like": "i'd like|i want", "are you": "are you|r u|are u",
+        "there are": "there are|we have", "which": "which|what", "the word": "the word|word", "want to": "want to|wanna|would like to",
+        "and": "and|&|also|and", "cannot": "can't|cant", "it is": "it's|its|it is", "thank you": "thanks|thank you|thx",
+    }.items()
+]  # fmt: skip
 
 
 def lines(written: str) -> list[str]:
@@ -107,7 +125,7 @@ class Source:
     def typed(self, template: str, /, **slots: object) -> str:
         """The template roughened and filled; slot values are never misspelt, as answers must repeat them."""
         lower = self.chance(0.45 * self.noise)
-        pieces = _SLOT.split(self._dressed(template))
+        pieces = _SLOT.split(self._dressed(self._varied(template)))
         pieces = [piece if _SLOT.fullmatch(piece) else self._roughened(piece) for piece in pieces]
         text = "".join(
             str(slots[piece[1:-1]]) if _SLOT.fullmatch(piece) and piece[1:-1] in slots else piece
@@ -119,7 +137,16 @@ class Source:
             text = _lowered(text)
         return text if not self.chance(0.015 * self.noise) else text.replace("?", "??").replace("!", "!!")
 
+    def _varied(self, text: str) -> str:
+        """Common words said otherwise, as others would."""
+        for pattern, others in _VARIED:
+            if pattern.search(text) and self.chance(0.2 * self.noise):
+                text = pattern.sub(self.choose(others), text, count=1)
+        return text
+
     def _dressed(self, text: str) -> str:
+        if text.endswith("?") and self.chance(0.07 * self.noise):
+            text = self.choose(_ASKING) + self.choose([" ", ", ", ": ", " "]) + text
         if self.chance(0.16 * self.noise):
             opener = self.choose(_OPENERS)
             text = opener + self.choose([" ", ", ", ", ", ": ", "... ", ". "]) + text

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from pathlib import Path
+
 from examples.train_starters.chat_data.turns import Turn
 from examples.train_starters.chat_data.wording import Source, parts, sections
 
@@ -31,8 +35,10 @@ WORDS = (
 ).split()
 
 _WORDINGS = sections("words")
+_FILES = Path(__file__).parent / "wordings"
 _SPELL = _WORDINGS["spell"]
 _REVERSE = _WORDINGS["reverse"]
+_SPELL_ALL = _WORDINGS["spell_all"]
 _LENGTH = _WORDINGS["length"]
 _LETTER = _WORDINGS["letter"]
 _FIRST = _WORDINGS["first"]
@@ -48,6 +54,13 @@ _FILLERS = (
 ).split()
 
 
+@cache
+def vocabulary() -> tuple[str, ...]:
+    """Every word of the wordings, thousands of them, for letter tasks."""
+    written = " ".join(file.read_text(encoding="utf-8").lower() for file in sorted(_FILES.glob("*.txt")))
+    return tuple(sorted(set(re.findall(r"(?<![{'\w])[a-z]{3,12}(?![}'\w])", written)) | set(WORDS)))
+
+
 def spelt(word: str) -> str:
     """The word's letters, joined by hyphens."""
     return "-".join(word)
@@ -61,7 +74,7 @@ def _pick(source: Source) -> str:
             for _ in range(source.choose([2, 2, 3]))
         )
         return word + source.choose(["", "n", "r", "l", "x", "m"])
-    return source.choose(WORDS)
+    return source.choose(WORDS if source.chance(0.5) else vocabulary())
 
 
 def _shown(source: Source, word: str) -> str:
@@ -110,6 +123,14 @@ def letters(source: Source) -> list[Turn]:
             word = _pick(source)
         turns.append(Turn(*_on_word(source, word, follow), "words"))
     return turns
+
+
+def spelling(source: Source) -> list[Turn]:
+    """Several words spelt at once."""
+    words = [_pick(source) for _ in range(source.rng.randrange(2, 7))]
+    return [
+        Turn(source.say(_SPELL_ALL, ws=_listed(source, words)), ", ".join(map(spelt, words)) + ".", "words")
+    ]
 
 
 def _listed(source: Source, items: list[str]) -> str:

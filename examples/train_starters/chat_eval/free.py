@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 _FILE = Path(__file__).with_name("free.jsonl")
-_FRESH = Path(__file__).with_name("fresh.txt")
 Messages = list[dict[str, str]]
 
 
@@ -47,9 +46,11 @@ def free_dialogues() -> tuple[FreeDialogue, ...]:
 
 
 @cache
-def fresh_dialogues() -> tuple[FreeDialogue, ...]:
-    """Those written after the model was trained, one a line: `typed => accept !! reject ;; the next turn`."""
-    rows = _FRESH.read_text(encoding="utf-8").splitlines()
+def fresh_dialogues(name: str = "strangers") -> tuple[FreeDialogue, ...]:
+    """Those of a file, one a line: `typed => accept !! reject ;; the next turn`.
+
+    `strangers` were written before the wordings of the last training, on `fresh` an earlier model was looked at."""
+    rows = _FILE.with_name(f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return tuple(FreeDialogue(tuple(_turn(turn) for turn in row.split(" ;; "))) for row in rows if row)
 
 

@@ -89,11 +89,13 @@ def skill_scores(talker: Talker, data: Path, per_skill: int = PER_SKILL) -> dict
     return scores
 
 
-def fresh_score(talker: Talker) -> dict[str, int]:
-    """Right turns in the dialogues that were written after training."""
-    played = play(talker, fresh_dialogues())
+def fresh_score(talker: Talker, name: str) -> dict[str, int]:
+    """Right turns in the dialogues of one file of strangers."""
+    dialogues = fresh_dialogues(name)
+    played = play(talker, dialogues)
+    show(played)
     return {
-        "dialogues": len(fresh_dialogues()),
+        "dialogues": len(dialogues),
         "turns": len(played),
         "right": sum(one.right for one in played),
     }
@@ -114,15 +116,16 @@ def measure(folder: Path, data: Path, per_skill: int = PER_SKILL) -> dict[str, A
         "vocabulary": shape.vocab_size,
         "skills": skill_scores(talker, data, per_skill),
         "free": {"turns": len(played), "right": sum(one.right for one in played)},
-        "fresh": fresh_score(talker),
+        "fresh": fresh_score(talker, "strangers"),
+        "earlier": fresh_score(talker, "fresh"),
     }
-    show(played, measured)
+    show(played)
+    print(json.dumps(measured, indent=2))
     return measured
 
 
-def show(played: list[Played], measured: dict[str, Any]) -> None:
-    """Prints the wrong free turns and all figures."""
+def show(played: list[Played]) -> None:
+    """Prints the wrong free turns."""
     for one in played:
         if not one.right:
             print(f"wrong: {one.user!r} -> {one.answer!r}")
-    print(json.dumps(measured, indent=2))
