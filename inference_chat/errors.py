@@ -167,8 +167,14 @@ class RateLimited(TryLater):
     code = "rate_limited"
 
 
+class QuotaUsed(RateLimited):
+    """The key, or the address, has used up its `QUOTA`; `Retry-After` says when it begins anew."""
+
+    code = "quota_used"
+
+
 class Overloaded(TryLater):
-    """The queue is full; `Retry-After` says when to try again."""
+    """The queue is full, or the server is being stopped; `Retry-After` says when to try again."""
 
     code = "overloaded"
 

@@ -9,9 +9,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextvars import copy_context
 from functools import partial
 from typing import Protocol
 
+from .allowances import Allowances
 from .errors import DeadlinePassed, InferenceChatError, ModelFailed, Overloaded
 from .events import Event, Finished, Progress, Result, TextDelta
 from .schema import Request, new_id, now
@@ -42,6 +44,8 @@ class Job:
         self._watchers: set[asyncio.Event] = set()
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._context = copy_context()  # what is logged of it names the request that asked for it
+        self.charge: Callable[[int], None] | None = None
 
     @property
     def phase(self) -> Progress | None:
@@ -104,7 +108,7 @@ class Job:
         self._wake()
 
     def begin(self, runs: Runs) -> "asyncio.Task[None]":
-        self._task = asyncio.create_task(self._drain(runs), name=f"job-{self.id}")
+        self._task = asyncio.create_task(self._drain(runs), name=f"job-{self.id}", context=self._context)
         return self._task
 
     def end(self, error: InferenceChatError | None = None) -> None:
@@ -112,6 +116,8 @@ class Job:
         if error is None and not (self.events and isinstance(self.events[-1], Finished)):
             self.events.append(Finished(finish_reasons=("cancelled",)))
         self.error, self.done = error, True
+        if self.charge and isinstance(last := self.events[-1] if self.events else None, Finished):
+            self.charge(last.usage.prompt_tokens + last.usage.completion_tokens)
         self._ended.set()
         self._wake()
 
@@ -135,8 +141,10 @@ class Job:
 class Jobs:
     """At most `running` requests at once and `waiting` in line, in the order they came."""
 
-    def __init__(self, runs: Runs, running: int, waiting: int) -> None:
+    def __init__(self, runs: Runs, running: int, waiting: int, allowances: Allowances | None = None) -> None:
         self._runs = runs
+        self._allowances = allowances
+        self._closing = False
         self._most_running = running
         self._most_waiting = waiting
         self._running: set[Job] = set()
@@ -148,7 +156,11 @@ class Jobs:
         return len(self._running), len(self._waiting)
 
     def require_room(self) -> None:
-        """Raises `Overloaded` when too many wait already for another to be taken."""
+        """Raises `Overloaded` when too many wait already for another to be taken, `QuotaUsed` as it says."""
+        if self._closing:
+            raise Overloaded("The server is being stopped; try again in a moment.", retry_after=5)
+        if self._allowances:
+            self._allowances.require()
         if len(self._running) >= self._most_running and len(self._waiting) >= self._most_waiting:
             raise Overloaded(
                 f"{len(self._running)} requests run and {len(self._waiting)} wait; try again in a moment.",
@@ -156,9 +168,10 @@ class Jobs:
             )
 
     def start(self, request: Request) -> Job:
-        """Take a request; raises `Overloaded` when too many wait already."""
+        """Take a request; raises `Overloaded` when too many wait already, `QuotaUsed` as it says."""
         self.require_room()
         job = Job(request, self)
+        job.charge = self._allowances.begin() if self._allowances else None
         self._waiting.append(job)
         self._pump()
         if job in self._waiting:
@@ -178,8 +191,17 @@ class Jobs:
         if job in self._waiting:
             self.withdraw(job, DeadlinePassed(f"It waited longer than {job.request.timeout_ms:,} ms."))
 
+    async def settle(self, seconds: float) -> None:
+        """Take nothing more, and wait so long for what waits and runs."""
+        self._closing = True
+        if left := [asyncio.create_task(self._done(job)) for job in (*self._waiting, *self._running)]:
+            _, slow = await asyncio.wait(left, timeout=seconds)
+            for task in slow:
+                task.cancel()
+
     async def close(self) -> None:
         """Cancel everything and wait until it has ended."""
+        self._closing = True
         for job in (*self._waiting, *self._running):
             job.cancel()
         while self._running:

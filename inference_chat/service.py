@@ -3,28 +3,26 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-
 from .access import Access, Caller
+from .allowances import Allowances
 from .chats import Chats
 from .compare import Comparison, Comparisons
 from .database import open_database
 from .engine import Engine
-from .errors import InferenceChatError, InvalidRequest, RateLimited
+from .errors import InferenceChatError, InvalidRequest, Overloaded
 from .intake import Intake
 from .jobs import Job, Jobs
 from .media import Limits, MediaStore
 from .models import Models
+from .planning import Planner
 from .overview import Overview, Window
 from .pool import Pool
 from .ratings import Rating, rate
 from .records import Records
+from .recommend import Recommender
 from .registry import ModelRecord, Registry
 from .schema import JSON
 from .sessions import Sessions
@@ -51,19 +49,27 @@ class Service:
         self.pool = Pool(settings, self._find, self._loaded)
         self.models = Models(settings, self.registry, self.records, self.pool)
         self.engine = Engine(settings, self.registry, self.pool, self.records)
-        self.jobs = Jobs(self.engine, settings.max_concurrent_inference, settings.max_queued_inference)
+        self.allowances = Allowances(settings)
+        self.jobs = Jobs(
+            self.engine,
+            settings.max_concurrent_inference,
+            settings.max_queued_inference,
+            self.allowances,
+        )
         self.overview = Overview(self.records, self.jobs, self.pool, self.cache_stats)
         limits = Limits(max_bytes=settings.max_body_mb << 20, max_clip_seconds=settings.max_clip_minutes * 60)
         self.media = MediaStore(settings.media_dir, limits)
         self.intake = Intake(settings, self.models, self.media)
         self.comparisons = Comparisons(self.intake, self.registry, self.pool, self.jobs)
         self.votes = Votes(self._database)
+        self.recommender = Recommender(self.registry, self.models, self.pool, self.intake, self.jobs)
         self.chats = Chats(settings, self.sessions, self.models, self.jobs, self.intake)
         self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
         self._warm = False
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._rate = None if settings.rate_limit == "off" else parse(settings.rate_limit)
+        self.stopping = asyncio.Event()
+        """Set when no more work is taken, and what ran has ended: whoever is connected may go."""
+        self._drained = False
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -89,6 +95,16 @@ class Service:
             ),
         ]
 
+    async def drain(self, seconds: float) -> None:
+        """Take no more work, give what runs so many seconds to end, then end it; all replies are stored."""
+        if self._drained:
+            return
+        self._drained = True
+        await self.jobs.settle(seconds)
+        await self.chats.close()
+        await self.jobs.close()
+        self.stopping.set()
+
     async def stop(self) -> None:
         """Stop what runs, store it, unload all models, close all files."""
         for task in self._tasks:
@@ -109,13 +125,10 @@ class Service:
         return self.access.identify(headers, cookies, address)
 
     def admit(self, caller: Caller) -> None:
-        """Count a request of this caller; raises `RateLimited` above the limit."""
-        who = caller.owner if self.access.keyed else caller.address
-        if self._rate is not None and not self._limiter.hit(self._rate, who):
-            reset = self._limiter.get_window_stats(self._rate, who).reset_time
-            raise RateLimited(
-                f"More than {self._rate} requests; wait a moment.", retry_after=max(1.0, reset - time.time())
-            )
+        """Count a call of this caller; raises `RateLimited` above the limit, `Overloaded` at the end."""
+        if self._drained:
+            raise Overloaded("The server is being stopped; try again in a moment.", retry_after=5)
+        self.allowances.admit(caller.owner if self.access.keyed else caller.address)
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -162,6 +175,8 @@ class Service:
         It can once it has been loaded for the first time. One that has left memory since still can: the
         next request loads it, and a server that got no requests for it would never do so.
         """
+        if self._drained:
+            return False, "The server is being stopped."
         try:
             record = self.models.record(None)
         except InferenceChatError as error:

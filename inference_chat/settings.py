@@ -1,15 +1,23 @@
 """Everything an operator can set, and the only reader of the environment and of `.env`."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .errors import SettingsError
 
+QUOTA_PART = r"\s*\d+\s*(requests|tokens)?\s*(/|per)\s*(\d+\s*)?(second|minute|hour|day|month)s?\s*"
+QUOTA = rf"^{QUOTA_PART}(,{QUOTA_PART})*$|^off$"
+ORIGIN = re.compile(r"\*|https?://[\w.\[\]:-]+")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+SECRET = frozenset({"api_keys", "database_url"})
+"""Fields that hold keys or passwords: what was given for them is never shown."""
 
 
 class Settings(BaseSettings):
@@ -80,8 +88,19 @@ class Settings(BaseSettings):
         pattern=r"^\s*\d+\s*(/|per)\s*(\d+\s*)?(second|minute|hour|day)s?\s*$|^off$",
         description="Requests per key, else per client address, as `120/minute`; `off` for none.",
     )
+    quota: str = Field(
+        "off",
+        pattern=QUOTA,
+        description="What a key, else a client address, may use: requests to models, tokens, or both, as "
+        "`1000/day, 500000 tokens/day`; `off` for no limit. Counted from the start of the server.",
+    )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Comma-separated keys; when set, every door asks for one."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated origins whose pages may use this server, as `https://example.org`; "
+        "`*` for all. Unset: only the page of the server itself.",
     )
     history: Literal["auto", "shared", "private"] = Field(
         "auto",
@@ -102,19 +121,44 @@ class Settings(BaseSettings):
     media_keep_hours: float = Field(
         24, gt=0, description="A sent file that nobody has asked for is removed after so many hours."
     )
-    allow_url_media: bool = Field(False, description="Reserved: media come in requests, nothing is fetched.")
+    allow_url_media: bool = Field(
+        False,
+        description="`http(s)` links to media are fetched, from public addresses only.",
+    )
+    url_media_ports: Annotated[tuple[int, ...], NoDecode] = Field(
+        (80, 443), description="Comma-separated ports that such links may name."
+    )
+    url_media_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (), description="Comma-separated networks that such links may lead to besides, as `10.1.0.0/16`."
+    )
+    url_media_seconds: float = Field(20, gt=0, description="Longest time for fetching one link, in seconds.")
+    reader_timeout_seconds: float = Field(
+        30, gt=0, description="A client that takes nothing of its answer for so long is dropped, in seconds."
+    )
     allow_registration: bool = Field(True, description="Models may be registered and removed at run time.")
     log_level: Literal["critical", "error", "warning", "info", "debug", "trace"] = Field(
         "info", validation_alias=AliasChoices("LOG_LEVEL", "RUST_LOG"), description="How much is logged."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="How: lines for people, or one JSON object a line, with a line for every request."
+    )
     space_id: str | None = Field(None, description="Set by Hugging Face Spaces.")
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "cors_origins", "url_media_ports", "url_media_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
 
-    @field_validator("log_level", "device", "dtype", "quantization", "history", mode="before")
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [origin for origin in value if not ORIGIN.fullmatch(origin)]:
+            raise ValueError(
+                f"{wrong[0]} is no origin: write scheme, host and port, as https://example.org:8443"
+            )
+        return value
+
+    @field_validator("log_level", "log_format", "device", "dtype", "quantization", "history", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
@@ -159,5 +203,5 @@ def _line(cls: type[Settings], item: object) -> str:
     field = next(n for n in cls.model_fields if where.upper() in (n.upper(), *variables(n)))
     names = variables(field)
     given = next((name for name in names if os.environ.get(name)), names[0])
-    shown = "its value" if field == "api_keys" else f"the value {item['input']!r}"
+    shown = "its value" if field in SECRET else f"the value {item['input']!r}"
     return f"{given}: {shown} cannot be used: {item['msg']}. ({cls.model_fields[field].description})"

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import logging
 import os
 import socket
 import sys
@@ -12,12 +11,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
+from . import logs
 from .errors import InferenceChatError, SettingsError
 from .settings import Settings
 
 if TYPE_CHECKING:
     import gradio as gr
     from fastapi import FastAPI
+
+    from .service import Service
 
 # Read by the libraries when they are imported: nothing is reported to anybody, and Gradio's own
 # bookkeeping of every event, which costs more than many an event, happens rarely.
@@ -28,6 +30,9 @@ LIBRARY_DEFAULTS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 GRACE_SECONDS = 5
+"""How long answers being written may take to their end when the server is stopped."""
+LEAVE_SECONDS = 2
+"""How long connections may stay open then, as those of open pages do."""
 
 
 def assemble() -> "tuple[Settings, gr.Blocks, FastAPI]":
@@ -39,7 +44,7 @@ def assemble() -> "tuple[Settings, gr.Blocks, FastAPI]":
         os.environ.setdefault(name, value)
     try:
         settings = Settings.load()
-        _set_up_logging(settings)
+        logs.set_up(settings)
         from .service import Service
 
         service = Service(settings)
@@ -65,10 +70,11 @@ def serve(app: "FastAPI", settings: Settings, *, browse: bool = False) -> None:
         app,
         # Ours is the one line people need at the start; uvicorn's own are for those who look into it.
         log_level="warning" if settings.log_level == "info" else settings.log_level,
-        access_log=settings.log_level in ("debug", "trace"),
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        access_log=False,  # ours has the request's id
+        log_config=None,
+        timeout_graceful_shutdown=LEAVE_SECONDS,
     )
-    server = _Server(config, _address(listener), browse=browse)
+    server = _Server(config, app.state.service, _address(listener), browse=browse)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     if not server.started:
@@ -120,9 +126,16 @@ def give_up(reason: str) -> NoReturn:
 class _Server(uvicorn.Server):
     """Says where the page is once it is there."""
 
-    def __init__(self, config: uvicorn.Config, address: str, *, browse: bool) -> None:
+    def __init__(self, config: uvicorn.Config, service: "Service", address: str, *, browse: bool) -> None:
         super().__init__(config)
+        self._service = service
         self.address, self.browse = address, browse
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer that nothing more is taken while what runs comes to its end; only then stop listening."""
+        if not self.force_exit:
+            await self._service.drain(GRACE_SECONDS)
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -148,9 +161,3 @@ def _no_address(host: str) -> str:
     return (
         f"{host} is no address of this machine: set GRADIO_SERVER_NAME to 127.0.0.1, or to 0.0.0.0 for all."
     )
-
-
-def _set_up_logging(settings: Settings) -> None:
-    level = "debug" if settings.log_level == "trace" else settings.log_level
-    logging.basicConfig(format="%(levelname)s: %(name)s: %(message)s")
-    logging.getLogger("inference_chat").setLevel(level.upper())

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from .. import __version__
+from ..logs import request_level
 from ..service import Service
 from . import auth, chat, compare, inference, media, models, operations, websocket
 from .errors import HANDLERS, problems
@@ -26,6 +28,7 @@ Errors are problem details (RFC 9457) with a stable `code`. When the operator ha
 `Authorization: Bearer KEY` or `X-API-Key: KEY`.
 """
 MIB = 1 << 20
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def create_app(
@@ -35,6 +38,8 @@ def create_app(
 
     `views` are other ways for the chat socket to tell a turn, by their names.
     """
+
+    settings = service.settings
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -53,10 +58,17 @@ def create_app(
         responses=problems(401, 422, 429, 500),
         # The first stands outermost.
         middleware=[
-            Middleware(Envelope),
-            Middleware(SameOrigin),
+            Middleware(Envelope, patience=settings.reader_timeout_seconds, level=request_level(settings)),
+            Middleware(
+                CORSMiddleware,  # without it, Gradio's own would let in the pages of all sites
+                allow_origins=settings.cors_origins,
+                allow_methods=METHODS,
+                allow_headers=["*"],
+                expose_headers=["X-Request-ID", "Retry-After"],
+            ),
+            Middleware(SameOrigin, origins=settings.cors_origins),
             Middleware(auth.Authentication, service=service),
-            Middleware(BodyLimit, limit=service.settings.max_body_mb * MIB),
+            Middleware(BodyLimit, limit=settings.max_body_mb * MIB),
         ],
     )
     app.state.service = service
@@ -77,7 +89,10 @@ def _add_routes(app: FastAPI) -> None:
     route("POST", "/models", models.register_model, "models", 403, 409, 413, 503, status_code=201)
     route("GET", "/models/search", models.search_models, "models")
     compared: dict[str, Any] = {"response_model": compare.Compared}
-    route("POST", "/models/compare", compare.compare_models, "models", 400, 403, 404, 413, 415, 503, **compared)
+    route(
+        "POST", "/models/compare", compare.compare_models, "models", 400, 403, 404, 413, 415, 503, **compared
+    )
+    route("POST", "/models/recommend", compare.recommend_models, "models", 503)
     route("POST", "/models/vote", compare.vote, "models", 503)
     route("GET", "/models/ratings", compare.model_ratings, "models")
     route("GET", "/models/{id}", models.get_model, "models", 404)
@@ -155,6 +170,7 @@ def _mount(app: FastAPI, demo: "gr.Blocks", service: Service, mount: dict[str, A
         ssr_mode=False,
         show_error=False,
         run_history=False,
+        mcp_server=False,
         max_file_size=service.settings.max_body_mb * MIB,
         **mount,
     )

@@ -1,8 +1,10 @@
 """What every request passes first, Gradio's and WebSockets included."""
 
+import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,25 +12,29 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Forbidden, TooLarge
+from ..logs import REQUEST_ID, REQUESTS
 from ..schema import new_id
 from .errors import error_response, internal_problem, respond
+from .headers import write_headers
 
 log = logging.getLogger(__name__)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 USABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Envelope:
-    """Gives every response a request id and security headers, and answers unexpected errors."""
+    """Gives every response a request id and safe headers, answers unexpected errors, drops stalled readers.
 
-    def __init__(self, app: ASGIApp) -> None:
+    What is sent waits for the client to take what came before, so that no more than that is ever held
+    for it. `patience` is how many seconds it may take. Requests are logged at `level`.
+    """
+
+    def __init__(self, app: ASGIApp, patience: float, level: int) -> None:
         self.app = app
+        self.patience = patience
+        self.level = level
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -37,26 +43,44 @@ class Envelope:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        started = False
+        token, began = REQUEST_ID.set(request_id), time.perf_counter()
+        status, stalled = 0, False
 
         async def dressed(message: Message) -> None:
-            nonlocal started
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                started = True
+            nonlocal status, stalled
+            if message["type"] in STARTS:
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
+                write_headers(scope["path"], headers)
+            try:
+                async with asyncio.timeout(self.patience):
+                    await send(message)
+            except TimeoutError:
+                stalled = True
+                raise
 
         try:
             await self.app(scope, receive, dressed)
         except Exception:
+            if stalled:
+                log.warning("A client was dropped: it took nothing of its answer for %g s.", self.patience)
+                return
             # The last line of defence: a client gets no traceback, and the server goes on.
             log.exception("request %s failed: %s %s", request_id, scope.get("method", "WS"), scope["path"])
-            if scope["type"] != "http" or started:
+            if scope["type"] != "http" or status:
                 raise
             await respond(internal_problem(request_id), path=scope["path"])(scope, receive, dressed)
+        finally:
+            self._log(scope, status, time.perf_counter() - began)
+            REQUEST_ID.reset(token)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        """One record of a request; what stands behind the `?` of its address may be anybody's secret."""
+        if REQUESTS.isEnabledFor(self.level):
+            method, ms = scope.get("method", "WS"), round(1000 * seconds, 1)
+            extra = {"method": method, "path": scope["path"], "status": status, "ms": ms}
+            REQUESTS.log(self.level, "%s %s %d in %g ms", method, scope["path"], status, ms, extra=extra)
 
 
 class BodyLimit:
@@ -93,18 +117,22 @@ class BodyLimit:
 
 
 class SameOrigin:
-    """Refuses what another web page makes a visitor's browser send here."""
+    """Refuses what another web page makes a visitor's browser send here, unless it is of a known origin."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
         self.app = app
+        self.origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, unless it comes from a foreign page."""
-        if scope["type"] != "lifespan" and _foreign(scope):
+        if scope["type"] != "lifespan" and _foreign(scope) and not self._known(scope):
             refusal = Forbidden("Pages of other sites cannot use this server.")
             await error_response(refusal, scope["path"])(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _known(self, scope: Scope) -> bool:
+        return "*" in self.origins or Headers(scope=scope).get("origin") in self.origins
 
 
 def _foreign(scope: Scope) -> bool:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 View = Callable[[Service, Caller, Turn], AsyncGenerator[JSON, None]]
 Views = Mapping[str, View]
 NO_VIEWS: Views = MappingProxyType({})
+GOING_AWAY = 1001
 UNKNOWN_SESSION = 4404
 """Closing code of a socket for a conversation that is not there."""
 
@@ -92,14 +93,15 @@ class Connection:
         turn = self._service.chats.current(session.id)
         writing = turn.reply.id if turn else None
         await self.tell({"type": "ready", "session_id": session.id, "model": model, "writing": writing})
-        follower = asyncio.create_task(self._follow())
+        tasks = asyncio.create_task(self._follow()), asyncio.create_task(self._until_stopped())
         try:
             while True:
                 await self._answer(await self._websocket.receive())
         finally:
-            follower.cancel()
+            for task in tasks:
+                task.cancel()
             self._own.close()
-            await asyncio.gather(follower, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def tell(self, frame: JSON) -> None:
         """Send a frame."""
@@ -140,6 +142,10 @@ class Connection:
         self._own.enter_context(turn.reading(bound=True))
 
     # --- following -----------------------------------------------------------------------------
+
+    async def _until_stopped(self) -> None:
+        await self._service.stopping.wait()
+        await self._websocket.close(GOING_AWAY, "The server is being stopped; come back in a moment.")
 
     async def _follow(self) -> None:
         async with aclosing(self._service.chats.turns(self._session_id)) as turns:
