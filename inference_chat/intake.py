@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from .errors import BadMedia, Forbidden, InvalidRequest, UnsupportedTask
 from .media import MediaStore, from_data_url
-from .models import Models
+from .models import AUTO, Models
 from .schema import (
     JSON,
     AudioPart,
@@ -26,6 +26,8 @@ from .schema import (
 from .settings import Settings
 from .tasks import TASKS, Group, Kind, Needs, Task
 from .turns import check_text
+
+WORDS: dict[Kind, str] = {"image": "pictures", "audio": "sounds", "video": "clips"}
 
 
 class Intake:
@@ -77,12 +79,20 @@ class Intake:
         parameters: JSON | None = None,
         use_cache: bool = True,
         timeout_ms: int | None = None,
+        plan: bool = True,
     ) -> Request:
-        """A request that can run: raises what is wrong with it, as errors that say what would work."""
+        """A request that can run: raises what is wrong with it, as errors that say what would work.
+
+        What no model is named for, and more than one may be needed for, is planned; without `plan` it is
+        for the one model that understands all of it.
+        """
         told, found = await self.messages(messages)
         files = (*media, *found)
         given = parameters or {}
         kind = self.task(group, task, model, files, prompt, given)
+        if kind == Task.ANY_TO_ANY and model is None:
+            model = AUTO.id if plan else self._alone(files)
+            prompt = prompt if told or prompt is not None or not files else ""
         record = self._models.record(model, kind)
         if kind == Task.IMAGE_TO_IMAGE and isinstance(given.get("mask"), str):
             mask = await self.link(given["mask"], "image")
@@ -124,6 +134,21 @@ class Intake:
                     f"{model} does {', '.join(does)}; choose another model, or another route."
                 )
         return _suggested(group, media, prompt, parameters or {})
+
+    def _alone(self, files: Sequence[Media]) -> str:
+        """The one model that understands all of these; `UnsupportedTask` names those that do some of it."""
+        kinds = sorted({one.kind for one in files})
+        if found := self._models.understands(kinds):
+            return found.id
+        if not kinds:
+            return self._models.default(Task.TEXT_GENERATION)
+        some = {kind: self._models.understands([kind]) for kind in kinds}
+        known = "".join(f" {one.id} understands {WORDS[kind]} alone." for kind, one in some.items() if one)
+        what = " and ".join(WORDS[kind] for kind in kinds)
+        raise UnsupportedTask(
+            f"No single model here understands {what} together.{known} "
+            "Leave `plan` on, so that several work together, or register a model for any-to-any."
+        )
 
     def _check(
         self,

@@ -8,7 +8,7 @@ import asyncio
 import builtins
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -25,7 +25,7 @@ from .errors import (
     StorageFailed,
     UnsupportedTask,
 )
-from .hub import download
+from .hub import download, fetched
 from .pool import MIB, Pool, Status
 from .records import Records
 from .registry import ModelRecord, Registry
@@ -33,11 +33,21 @@ from .runners import OPTIONS, family_of, words_of
 from .runners.checkpoint import Checkpoint, inspect
 from .schema import JSON, Options, explain
 from .settings import Settings
-from .tasks import TASKS, Task
+from .tasks import TASKS, Kind, Task
 
 logger = logging.getLogger(__name__)
 PREFERRED = "starter-"
 STATUSES = get_args(Status)
+AUTO = ModelRecord(
+    name="auto",
+    description="Takes what a message needs: one model that understands it, or several, step by step.",
+    model_type="Plan",
+    framework="plan",
+    capabilities=("Chat", "Multimodal"),
+    tasks=(Task.TEXT_GENERATION, Task.ANY_TO_ANY),
+    tags=("text", "image", "audio", "video"),
+)
+"""Not in the registry: requests for it are planned, and other models do the work."""
 WORDS_OF_TASKS = {needs.word: task for task, needs in TASKS.items()} | {"Chat": Task.TEXT_GENERATION}
 
 
@@ -85,7 +95,7 @@ class Models:
 
     async def get(self, ref: str) -> JSON:
         """One record; `ModelNotFound` or `VersionNotFound` when there is none."""
-        record = self._registry.get(ref)
+        record = self._named(ref)
         return self._show(record, await asyncio.to_thread(self._records.metrics, record.id))
 
     async def card(self, ref: str) -> str:
@@ -104,18 +114,44 @@ class Models:
         most = int(max_memory_mb * MIB) if max_memory_mb is not None else None
         return await self._shown(self._registry.search(q, task=task, max_memory_bytes=most, limit=limit))
 
+    async def costs(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
+        """What each has cost so far and how good it was found to be: the `metrics` of its record."""
+        return [shown["metrics"] for shown in await self._shown(records)]
+
+    def there(self, record: ModelRecord) -> bool:
+        """Whether its files are on this machine; what an endpoint serves needs none."""
+        if record.source == "hub":
+            return fetched(record, self._settings.model_cache_dir)
+        return record.source == "endpoint" or self._there(record)
+
     def default(self, task: Task = Task.TEXT_GENERATION) -> str:
         """The model used when none is named: a starter, else the first by name that is there."""
-        records, _ = self._registry.list(task=task, limit=1_000_000)
-        for record in sorted(records, key=lambda record: not record.name.startswith(PREFERRED)):
-            if self._there(record):
-                meant = self._registry.get(record.name)  # the version that its bare name means
-                return meant.id if self._there(meant) else record.id
+        if found := next(self.able(task), None):
+            return found.id
         raise ModelNotFound(f"No model for {task} is registered; register a folder or a hub id first.")
+
+    def able(self, task: Task) -> Iterator[ModelRecord]:
+        """The models that do a task and are there, each in one version: starters first, then by name."""
+        records, _ = self._registry.list(task=task, limit=1_000_000)
+        names = set()
+        for record in sorted(records, key=lambda record: not record.name.startswith(PREFERRED)):
+            if record.name not in names and self._there(record):
+                names.add(record.name)
+                meant = self._registry.get(record.name)  # the version that its bare name means
+                yield meant if self._there(meant) and task in meant.tasks else record
+
+    def first(self, task: Task) -> ModelRecord | None:
+        """The first of those that do a task and that memory has room for."""
+        return next((one for one in self.able(task) if one.memory_estimate <= self._pool.limit), None)
+
+    def understands(self, kinds: Collection[Kind]) -> ModelRecord | None:
+        """One model that talks about all these kinds of media at once, where there is any."""
+        fits = (one for one in self.able(Task.ANY_TO_ANY) if takes(one) >= set(kinds))
+        return next((one for one in fits if one.memory_estimate <= self._pool.limit), None)
 
     def record(self, ref: str | None, task: Task | None = Task.TEXT_GENERATION) -> ModelRecord:
         """The record of a reference, or of the default model; raises when it cannot do `task`."""
-        record = self._registry.get(ref or self.default(task or Task.TEXT_GENERATION))
+        record = self._named(ref or self.default(task or Task.TEXT_GENERATION))
         if task is not None and record.tasks and task not in record.tasks:
             raise UnsupportedTask(
                 f"{record.id} does {', '.join(record.tasks)}, not {task}; choose another model."
@@ -149,6 +185,8 @@ class Models:
         no code of the folder is run. Raises `InvalidModel`, `UnsafeModel`, `ModelExists`, `Forbidden`.
         """
         self._may_change()
+        if body.get("name") == AUTO.name:
+            raise InvalidRequest("name: `auto` stands for a plan over several models; choose another.")
         record = await asyncio.to_thread(self._described, body)
         await asyncio.to_thread(self._registry.add, record)
         return await self.get(record.id)
@@ -212,6 +250,9 @@ class Models:
                 logger.warning("The memory of %s could not be recorded: %s", record.id, error.detail)
 
     # --- inside ----------------------------------------------------------------------------------
+
+    def _named(self, ref: str) -> ModelRecord:
+        return AUTO if ref in (AUTO.name, AUTO.id) else self._registry.get(ref)
 
     def _may_change(self) -> None:
         if not self._settings.allow_registration:
@@ -291,6 +332,19 @@ class Models:
             "last_used_at": cost.get("last_used_at"),
         }
         return shown
+
+
+def takes(record: ModelRecord) -> frozenset[Kind]:
+    """The kinds of media that a model talks about, beside text."""
+    if record.name == AUTO.name:
+        return frozenset(("image", "audio", "video"))
+    does = frozenset(record.tasks)
+    kinds: dict[Kind, bool] = {
+        "image": bool(does & {Task.IMAGE_TEXT_TO_TEXT, Task.VISUAL_QUESTION_ANSWERING}),
+        "video": Task.VIDEO_TEXT_TO_TEXT in does,
+        "audio": {Task.ANY_TO_ANY, Task.AUTOMATIC_SPEECH_RECOGNITION} <= does,
+    }
+    return frozenset(kind for kind, taken in kinds.items() if taken)
 
 
 def _of_card(card: ModelCard | None) -> JSON:

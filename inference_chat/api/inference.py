@@ -70,6 +70,9 @@ class MediaRequest(Asked):
     model_config = ConfigDict(extra="allow")
 
     question: str | None = Field(None, description="The same as `prompt`.")
+    plan: bool = Field(
+        True, description="Where no model is named and none understands all parts, several work step by step."
+    )
     image: Files = ()
     video: Files = ()
     audio: Files = ()
@@ -149,7 +152,13 @@ async def infer_video(request: Request, service: TheService, caller: TheCaller, 
 async def infer_multimodal(
     request: Request, service: TheService, caller: TheCaller, body: MediaBody
 ) -> Response:
-    """Anything together: messages with text, pictures, sounds and clips; speech to text and back."""
+    """Anything together: messages with text, pictures, sounds and clips; speech to text and back.
+
+    Without `model`, and where more than one is needed, a plan is made: `output` has `text`, the steps in
+    `plan` (`step`, `task`, `model`, `input`, `output`, `ms`), and in `sources` the regions, moments and words
+    that `[1]` in the text stands for. A stream tells each step as it begins and ends. `plan: false` turns
+    it off.
+    """
     return await _infer(request, service, caller, "multimodal", body)
 
 
@@ -172,6 +181,7 @@ async def _infer(
         parameters=body.told,
         use_cache=body.use_cache,
         timeout_ms=body.timeout_ms,
+        plan=body.plan,
     )
     return await answered(request, job, streamed=body.stream)
 

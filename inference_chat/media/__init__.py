@@ -9,7 +9,7 @@ from .container import TAKEN, Limits, check, data_url, from_data_url, head_of, k
 from .film import Film
 from .frames import Frame, Frames
 from .images import image_bytes, open_image, preview
-from .listening import Recording, listening
+from .listening import Recording, has_sound, listening
 from .reel import ClipInfo
 from .sounds import Sound, open_sound, wav_bytes
 from .store import MediaStore
@@ -29,6 +29,7 @@ __all__ = [
     "clip_bytes",
     "data_url",
     "from_data_url",
+    "has_sound",
     "head_of",
     "image_bytes",
     "kind_of",

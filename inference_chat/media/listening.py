@@ -109,6 +109,17 @@ def listening(source: bytes | Path, rate: int, limits: Limits | None = None) -> 
         yield Recording(container, rate, limits, _share(head, source) if media_type == "audio/wav" else 1.0)
 
 
+def has_sound(source: Path) -> bool:
+    """Whether a file holds anything to listen to; raises `BadMedia` where it cannot be opened."""
+    import av
+
+    try:
+        with av.open(str(source), "r", options={"protocol_whitelist": "file"}) as container:
+            return bool(container.streams.audio)
+    except (av.error.FFmpegError, ValueError):
+        raise damaged("video") from None
+
+
 def _samples(frames: Any) -> Iterator[NDArray[np.float32]]:
     for frame in frames:
         yield frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)

@@ -14,7 +14,9 @@ from ..events import (
     Phase,
     Progress,
     Span,
+    Step,
     TextDelta,
+    ToolCallDelta,
     Vector,
     VideoReady,
 )
@@ -59,6 +61,7 @@ class Live:
     fraction: float | None = None
     over: bool = False
     seen: int = 0
+    steps: dict[int, Step] = field(default_factory=dict)
     _growing: Growing = field(default_factory=Growing, repr=False)
 
     def take(self, events: list[Event]) -> None:
@@ -79,6 +82,7 @@ class Live:
             "finished": finished,
             "blocks": html[have:],
             "seen": self.seen,
+            "steps": [step_view(step) for step in self.steps.values()],
         }
 
     def _add(self, event: Event) -> None:
@@ -88,6 +92,10 @@ class Live:
             case TextDelta():
                 self.phase, self.detail, self.fraction = "answering", "", None
                 self.text += event.text if event.choice == 0 else ""
+            case Step():
+                self.steps[event.step] = event
+            case ToolCallDelta():
+                pass  # only programs give tools
             case Labels() | Span() | Footage() | Vector() | ImageReady() | VideoReady() | AudioReady():
                 pass  # a conversation shows text; other tabs show these
             case Finished():
@@ -122,6 +130,11 @@ def message_view(message: ChatMessage) -> JSON:
         "siblings": list(message.siblings),
         "created_at": message.created_at.isoformat(),
     }
+
+
+def step_view(step: Step) -> JSON:
+    """A step of a plan as the page lists it."""
+    return step.model_dump(mode="json", exclude={"type"})
 
 
 def figures(message: ChatMessage) -> str:
