@@ -236,6 +236,8 @@ def _receipt(request: Request, record: ModelRecord, lease: Lease, finished: Fini
         device=placement.device,
         dtype=placement.dtype,
         libraries=_versions(),
+        engine=told.engine,
+        reused_tokens=told.reused_tokens,
     )
 
 

@@ -67,8 +67,7 @@ class MultimodalRunner(TextRunner):
         self._ends = self._end_tokens()
 
     def unload(self) -> None:
-        super().unload()
-        del self._processor
+        del self._model, self._tokenizer, self._prompts, self._processor
 
     @property
     def _type(self) -> str:
@@ -91,7 +90,8 @@ class MultimodalRunner(TextRunner):
         frames = getattr(options, "frames", FRAMES)
         opened = yield from open_media(request, self._senses, frames, self.name)
         ask = ASKS.get(request.task, ASK)
-        prompt, seen = self._prompts.build_media(request, options.max_tokens, opened, frames, ask)
+        prompts = self._prompts.calling([tool.told for tool in options.tools if options.offered])
+        prompt, seen = prompts.build_media(request, options.max_tokens, opened, frames, ask)
         del opened
         yield from seen
         yield from self._written(prompt, options, stop)

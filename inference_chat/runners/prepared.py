@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InvalidModel
+from .writing import AtOnce
 
 CACHES = ("past_key_values", "cache_params", "state")
 PREFILL_CHUNK = 512
@@ -36,7 +37,7 @@ class _Taken(Exception):
         self.found = (model, ids, rules, config, kwargs)
 
 
-class PreparedSteps:
+class PreparedSteps(AtOnce):
     """A model with its inputs, as `generate` would begin with them. Call `read` until it has read all."""
 
     def __init__(self, model: Any, inputs: dict[str, Any], **how: Any) -> None:

@@ -1,26 +1,34 @@
 """Text generation by any causal language model in Hugging Face layout."""
 
-import inspect
-from collections.abc import Generator, Iterator, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
 from threading import Event as Flag
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from ..errors import InvalidModel
 from ..events import Event, Finished, Progress, Usage
-from ..schema import Options, Request
+from ..schema import JSON, Options, Request
 from .base import Runner
+from .batching import Batch, Unfit, opened
+from .calls import Calls
 from .checkpoint import Checkpoint
+from .grammar import Grammars, Guided, ResponseFormat
 from .loading import explained, load_model, load_reader
 from .prompt import Prompt, PromptBuilder
-from .writing import Begun, Steps, write
+from .single import Single
+from .tools import NamedTool, Tool, ToolChoice, offered
+from .writing import Begun, write
 
-PREFILL_CHUNK = 512
-"""Prompt tokens read at once: others wait no longer, and a stop is seen in between."""
+logger = logging.getLogger(__name__)
+KEPT_WINDOWS = 4
+"""Texts with a full window that memory is planned for: those in work, and those kept for a next turn."""
+KEPT_LEAST = 64 << 20
 
-CACHES = ("past_key_values", "cache_params")
-"""How architectures name what they keep of the tokens they have read."""
+PROGRAMS: JSON = {"x-programs": True}
+"""Marks parameters that programs give: they have no control on the page."""
 
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -53,6 +61,19 @@ class TextOptions(Options):
         None, ge=0, le=20, description="Report each token's log-probability and so many alternatives."
     )
 
+    response_format: ResponseFormat | None = Field(
+        None,
+        description="Only JSON is written: any object, or what fits a schema.",
+        json_schema_extra=PROGRAMS,
+    )
+    tools: tuple[Tool, ...] = Field(
+        (), max_length=128, description="Functions that the model may call.", json_schema_extra=PROGRAMS
+    )
+    tool_choice: ToolChoice = Field("auto", json_schema_extra=PROGRAMS)
+    parallel_tool_calls: bool = Field(
+        True, description="Whether one answer may call several tools.", json_schema_extra=PROGRAMS
+    )
+
     @field_validator("stop", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
@@ -60,6 +81,16 @@ class TextOptions(Options):
         if value is None:
             return ()
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _choice_is_offered(self) -> Self:
+        offered(self.tools, self.tool_choice)
+        return self
+
+    @property
+    def offered(self) -> tuple[Tool, ...]:
+        """The tools that may be called; raises `ValueError` when none of them is the one to call."""
+        return offered(self.tools, self.tool_choice)
 
     @property
     def repeatable(self) -> bool:
@@ -73,9 +104,9 @@ class TextRunner(Runner):
 
     @classmethod
     def estimate(cls, checkpoint: Checkpoint, bytes_per_element: int) -> int:
-        """Weights, a tenth for work space, and the keys and values of one full window."""
+        """Weights, a tenth for work space, and the keys and values of texts."""
         weights = checkpoint.tensors.elements * bytes_per_element
-        return weights + weights // 10 + checkpoint.cached_elements * bytes_per_element
+        return weights + weights // 10 + KEPT_WINDOWS * checkpoint.cached_elements * bytes_per_element
 
     def load(self) -> None:
         with explained(self.checkpoint, "a causal language model"):
@@ -89,12 +120,22 @@ class TextRunner(Runner):
         self._window = self.checkpoint.window
         self._prompts = PromptBuilder(self._tokenizer, self._window, self.name)
         self._ends = self._end_tokens()
-        self._cache_name = self._find_cache_name()
+        self._engine = self._opened()
+
+    def _opened(self) -> Batch | Single:
+        """What reads and writes: many texts at once where the model can, else one at a time."""
+        room = KEPT_WINDOWS * self.checkpoint.cached_elements * self.placement.bytes_per_element
+        try:
+            return opened(self._model, max(KEPT_LEAST, room))
+        except Unfit as error:
+            logger.info("%s writes one text at a time: %s.", self.name, error)
+            single = Single(self._model, self.name)
         # Weights are mapped from the file and come into memory when they are first used: now.
-        self._forward([[0]], self._new_cache())
+        single.begin([0]).advance()
+        return single
 
     def unload(self) -> None:
-        del self._model, self._tokenizer, self._prompts
+        del self._model, self._tokenizer, self._prompts, self._engine
 
     @property
     def name(self) -> str:
@@ -103,102 +144,112 @@ class TextRunner(Runner):
     def run(self, request: Request, stop: Flag) -> Iterator[Event]:
         options = request.options
         assert isinstance(options, TextOptions)
-        yield from self._written(self._prompts.build(request, options.max_tokens), options, stop)
+        prompts = self._prompts.calling([tool.told for tool in options.tools if options.offered])
+        yield from self._written(prompts.build(request, options.max_tokens), options, stop)
 
     def _written(self, prompt: Prompt, options: TextOptions, stop: Flag) -> Iterator[Event]:
-        """The answers to a prompt; its reading is the first part of the work."""
+        """The answers to a prompt, with the tools they call."""
+        calls = self._calls(options)
+        guided = self._guided(options, calls)
+        decode = partial(self._decode, keep=self._special(calls.marks)) if calls else None
+        events = self._answers(prompt, options, stop, guided, decode)
+        yield from calls.read(events) if calls else events
+
+    def _answers(
+        self,
+        prompt: Prompt,
+        options: TextOptions,
+        stop: Flag,
+        guided: Guided | None,
+        decode: Callable[[Sequence[int]], str] | None,
+    ) -> Iterator[Event]:
+        """The answers to a prompt as text; its reading is the first part of the work."""
         begun = yield from self._read(prompt, stop)
         if isinstance(begun, int):
             reasons = ("cancelled",) * options.n
             yield Finished(finish_reasons=reasons, usage=Usage(prompt_tokens=begun), notes=prompt.notes)
             return
         tokens = len(prompt.ids)
-        yield from write(begun, options, stop, name=self.name, prompt_tokens=tokens, notes=prompt.notes)
+        yield from write(
+            replace(begun, decode=decode or begun.decode),
+            options,
+            stop,
+            name=self.name,
+            prompt_tokens=tokens,
+            notes=prompt.notes,
+            guided=guided,
+        )
+
+    def _calls(self, options: TextOptions) -> Calls | None:
+        """The tools on offer; raises `UnsupportedTask` when this model knows none."""
+        if not options.offered:
+            return None
+        forced = options.tool_choice != "auto"
+        parallel = options.parallel_tool_calls and not isinstance(options.tool_choice, NamedTool)
+        return Calls(self._prompts.format, options.offered, forced=forced, parallel=parallel)
+
+    def _guided(self, options: TextOptions, calls: Calls | None) -> Guided | None:
+        """What keeps the answers to a format; raises `InvalidRequest` when this model cannot be kept so."""
+        told = options.response_format
+        grammar = told.grammar if told else None
+        if calls:
+            grammar = calls.grammar(self._grammars.literal, told.rule if told else None)
+        return self._grammars.guided(grammar) if grammar else None
+
+    def _special(self, marks: Sequence[str]) -> frozenset[int]:
+        """Those of `marks` that are special tokens."""
+        special = dict(zip(self._tokenizer.all_special_tokens, self._tokenizer.all_special_ids, strict=True))
+        return frozenset(special[mark] for mark in marks if mark in special)
+
+    @cached_property
+    def _grammars(self) -> Grammars:
+        return Grammars(self._tokenizer, self._ends, self.name)
 
     def _read(self, prompt: Prompt, stop: Flag) -> Generator[Event, None, Begun | int]:
         """Read a prompt piece by piece; how many tokens were read when it was stopped meanwhile."""
         total = len(prompt.ids)
-        yield Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
-        logits, cache = None, self._new_cache()
-        size = total if _keeps_a_state(cache) else PREFILL_CHUNK
-        for start in range(0, total, size):
-            if stop.is_set():
-                return start
-            chunk = prompt.ids[start : start + size]
-            logits = self._forward([chunk], cache)
-            yield Progress(phase="reading", fraction=(start + len(chunk)) / total)
-        return self._begun(prompt, _CachedSteps(self, cache), logits)
-
-    def _begun(self, prompt: Prompt, steps: Steps, logits: Any) -> Begun:
+        steps = self._engine.begin(prompt.ids)
+        logits = None
+        try:
+            yield Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
+            while logits is None:
+                if stop.is_set():
+                    read = steps.read
+                    steps.close()
+                    return read
+                logits = steps.advance()
+                yield Progress(phase="reading", fraction=steps.read / total)
+        except BaseException:  # also when the run is given up
+            steps.close()
+            raise
         return Begun(
             steps,
             logits,
             said=prompt.ids,
-            limit=self._window - len(prompt.ids),
+            limit=self._window - total,
             ends=self._ends,
             decode=self._decode,
             context=prompt.context,
+            engine=self._engine.kind,
+            reused=steps.reused,
         )
-
-    def _forward(self, ids: list[list[int]], cache: Any) -> Any:
-        """Logits (rows, vocabulary) of the last position, float32 on the CPU, for tokens (rows, length)."""
-        import torch
-
-        kept = {self._cache_name: cache}
-        # The mode is entered for one step only: it belongs to the thread, and other requests step between.
-        with torch.inference_mode():
-            out = self._model(input_ids=self._tensor(ids), use_cache=True, logits_to_keep=1, **kept)
-            return out.logits[:, -1].to(device="cpu", dtype=torch.float32)
 
     def _tensor(self, values: Sequence[Any]) -> Any:
         import torch
 
         return torch.tensor(values, dtype=torch.long, device=self.placement.device)
 
-    def _new_cache(self) -> Any:
-        from transformers import DynamicCache
-
-        return DynamicCache(config=self._model.config)
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        """The text of tokens, without special ones."""
+    def _decode(self, ids: Sequence[int], keep: frozenset[int] = frozenset()) -> str:
+        """The text of tokens, without special ones other than `keep`."""
+        ids = list(ids)
+        if found := keep.intersection(ids):
+            left_out = set(self._tokenizer.all_special_ids) - found
+            ids = [token for token in ids if token not in left_out]
         return str(
-            self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            self._tokenizer.decode(ids, skip_special_tokens=not found, clean_up_tokenization_spaces=False)
         )
 
     def _end_tokens(self) -> frozenset[int]:
         ends = self._model.generation_config.eos_token_id
         found = set(ends if isinstance(ends, list) else [ends])
         return frozenset(found | {self._tokenizer.eos_token_id}) - {None}
-
-    def _find_cache_name(self) -> str:
-        parameters = inspect.signature(self._model.forward).parameters
-        for name in CACHES:
-            if name in parameters:
-                return name
-        kind = self.checkpoint.config.get("model_type", "unknown")
-        raise InvalidModel(
-            f"{self.name} is of the type {kind!r}, which keeps nothing of what it has read; "
-            "such models cannot be run here."
-        )
-
-
-class _CachedSteps:
-    """Goes on from a cache."""
-
-    def __init__(self, runner: TextRunner, cache: Any) -> None:
-        self._runner = runner
-        self._cache = cache
-
-    def next(self, tokens: Sequence[int]) -> Any:
-        return self._runner._forward([[token] for token in tokens], self._cache)
-
-    def keep(self, rows: Sequence[int]) -> None:
-        self._cache.reorder_cache(self._runner._tensor(rows))
-
-
-def _keeps_a_state(cache: Any) -> bool:
-    """Whether a model sums up what it has read: some such take a prompt in one piece only."""
-    from transformers.cache_utils import LinearAttentionCacheLayerMixin
-
-    return any(isinstance(layer, LinearAttentionCacheLayerMixin) for layer in cache.layers)

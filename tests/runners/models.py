@@ -1,6 +1,7 @@
 """Tiny real models of many families, and how the tests ask them."""
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -23,9 +24,18 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "Gemma2": ATTENTION | {"head_dim": 16, "sliding_window": 24, "query_pre_attn_scalar": 16},
     "Gemma3": ATTENTION | {"head_dim": 16, "sliding_window": 24, "query_pre_attn_scalar": 16},
     "GPT2": {"n_embd": 48, "n_layer": 2, "n_head": 4, "n_positions": 1024},
+    "Qwen3": ATTENTION | {"head_dim": 16},
+    "OPT": {"ffn_dim": 64, "num_attention_heads": 4, "word_embed_proj_dim": 48, "init_std": 0.2},
+    "GPTNeoX": {"num_attention_heads": 4, "intermediate_size": 96},
+    "GptOss": ATTENTION
+    | {"head_dim": 16, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 24}
+    | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
+    "Bloom": {"n_head": 4, "n_layer": 2},
     "Mamba": {"state_size": 8},
     "Lfm2": ATTENTION | {"layer_types": ["conv", "full_attention"]},
 }
+ONE_BY_ONE = ("Bloom", "Mamba", "Lfm2")
+"""Families that cannot be read in a batch with other texts."""
 OWN_CONFIG = {"Gemma3": "Gemma3TextConfig"}
 OWN_MODEL = {"GPT2": "GPT2LMHeadModel"}
 
@@ -91,3 +101,17 @@ def real(*parts: str) -> Path:
     if not folder.exists():
         pytest.skip("set INFERENCE_CHAT_REAL to a folder with real models")
     return folder
+
+
+def taking_turns(runs: Sequence[Iterator[Event]]) -> list[list[Event]]:
+    """Step runs in turn as the inference thread does, to the end of all."""
+    logs: list[list[Event]] = [[] for _ in runs]
+    going = list(zip(runs, logs, strict=True))
+    while going:
+        for pair in list(going):
+            run, log = pair
+            try:
+                log.append(next(run))
+            except StopIteration:
+                going.remove(pair)
+    return logs

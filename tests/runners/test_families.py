@@ -2,11 +2,14 @@
 
 from functools import lru_cache
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import pytest
 
-from inference_chat.runners.text import PREFILL_CHUNK, TextRunner
+from inference_chat.events import Result
+from inference_chat.runners.single import PREFILL_CHUNK
+from inference_chat.runners.text import TextRunner
 
 from . import models
 
@@ -54,3 +57,13 @@ def test_several_answers_are_those_of_their_seeds(folder: Path):
     together = models.answer(opened(folder), SHORT, n=3, seed=11, temperature=1)
     alone = [models.answer(opened(folder), SHORT, seed=11 + row, temperature=1).text for row in range(3)]
     assert list(together.texts) == alone
+
+
+def test_answers_beside_others_are_those_alone(folder: Path):
+    runner = opened(folder)
+    assert runner._engine.kind == ("single" if folder.name[:-1] in models.ONE_BY_ONE else "batched")
+    seeded: dict[str, Any] = {"seed": 11, "temperature": 1, "n": 2, "max_tokens": 40}
+    asked: list[tuple[str, dict[str, Any]]] = [(SHORT, {}), (LONG, {"max_tokens": 9}), (SHORT[4:], seeded)]
+    alone = [models.answer(models.open_runner(folder), prompt, **how).texts for prompt, how in asked]
+    runs = [runner.run(models.request(prompt, **how), Flag()) for prompt, how in asked]
+    assert [Result.of(log).texts for log in models.taking_turns(runs)] == alone

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from inference_chat.errors import InferenceChatError, InvalidModel, OutOfMemory, UnsafeModel, UnsupportedTask
 from inference_chat.runners import family_of
+from inference_chat.runners.batching import Batch
 from inference_chat.runners.checkpoint import inspect
-from inference_chat.runners.text import TextRunner
+from inference_chat.runners.text import KEPT_WINDOWS, TextRunner
 from tests import tiny
 
 from .models import answer, build, open_runner, real
@@ -142,10 +143,9 @@ def test_sharded_weights_load(tmp_path: Path, tiny_runner: TextRunner, tiny_llam
 @pytest.mark.parametrize("family", ["Llama", "GPT2", "Gemma3", "Mamba"])
 def test_the_estimate_covers_weights_and_cache_and_little_more(tmp_path: Path, family: str):
     runner = open_runner(build(family, tmp_path / family))
-    cache = runner._new_cache()
-    runner._forward([[1] * 32], cache)
-    keys = [layer.keys for layer in cache.layers if hasattr(layer, "keys")]
-    kept = sum(2 * layer.nbytes // layer.shape[-2] * 1024 for layer in keys)
+    kept = 0
+    if isinstance(runner._engine, Batch):
+        kept = KEPT_WINDOWS * 1024 * runner._engine._shape.bytes_per_token
     weights = sum(tensor.nbytes for tensor in runner._model.parameters())
     estimate = TextRunner.estimate(runner.checkpoint, 4)
     assert weights + kept <= estimate <= 1.5 * (weights + kept)

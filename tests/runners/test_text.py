@@ -1,6 +1,5 @@
 """One answer or several, from the first token to the last: seeds, limits, stops, log-probabilities."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -10,10 +9,11 @@ import torch
 from pydantic import ValidationError
 
 from inference_chat.errors import TooLarge
-from inference_chat.events import Event, Finished, Progress, Result, TextDelta
+from inference_chat.events import Finished, Progress, Result, TextDelta
 from inference_chat.runners.detokenize import REPLACEMENT
 from inference_chat.runners.text import TextOptions, TextRunner
 
+from . import models
 from .models import answer, build, events, open_runner, request, system, user
 
 PROMPT = "the other one"
@@ -45,20 +45,7 @@ def test_runs_that_take_turns_do_not_disturb_each_other(tiny_runner: TextRunner)
     ]
     alone = [answer(tiny_runner, PROMPT, **options).texts for options in how]
     runs = [tiny_runner.run(request(PROMPT, **options), Flag()) for options in how]
-    assert [Result.of(log).texts for log in taking_turns(runs)] == alone
-
-
-def taking_turns(runs: list[Iterator[Event]]) -> list[list[Event]]:
-    logs: list[list[Event]] = [[] for _ in runs]
-    going = list(zip(runs, logs, strict=True))
-    while going:
-        for pair in list(going):
-            run, log = pair
-            try:
-                log.append(next(run))
-            except StopIteration:
-                going.remove(pair)
-    return logs
+    assert [Result.of(log).texts for log in models.taking_turns(runs)] == alone
 
 
 def test_between_steps_torch_is_left_as_it_was(tiny_runner: TextRunner):

@@ -1,0 +1,167 @@
+"""Attention for pieces of many texts in one forward pass of a model of transformers.
+
+The model is given the new tokens of all texts in one row, without a cache; every attention layer comes to
+`attend`, which keeps keys and values in the texts' own slots and lets each piece see its own text only.
+What is computed for a text does therefore not depend on its neighbours, not even by a rounded digit of
+the attention: nothing is padded, and nobody else's numbers, finite or not, are touched.
+"""
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from .slot import Slot
+
+NAME = "inference_chat_batch"
+"""Its name in transformers' table. It is in no table of masks, so that models build none for it."""
+
+
+class How(NamedTuple):
+    """What a layer's attention is like: its scale, the window it looks back, a soft cap, and sinks."""
+
+    scale: float | None
+    window: int | None
+    softcap: float | None
+    sinks: Any
+
+
+class Plan(Protocol):
+    """What a forward pass does with attention; query, key and value are (heads, tokens, numbers)."""
+
+    def attend(self, layer: int, query: Any, key: Any, value: Any, how: How) -> Any:
+        """What the tokens see: (tokens, query heads, numbers)."""
+
+
+PLAN: ContextVar[Plan] = ContextVar("PLAN")
+
+
+def attend(
+    module: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    attention_mask: Any = None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    s_aux: Any = None,
+    position_bias: Any = None,
+    **_: Any,
+) -> tuple[Any, None]:
+    """An attention function as transformers calls it; raises `ValueError` for what it cannot do."""
+    if attention_mask is not None or position_bias is not None or query.shape[0] != 1:
+        raise ValueError("the attention has masks or biases of its own")
+    how = How(scaling, sliding_window, softcap, s_aux)
+    return PLAN.get().attend(module.layer_idx, query[0], key[0], value[0], how)[None], None
+
+
+def register() -> None:
+    """Make this attention known to transformers."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, attend)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The next `count` tokens of a text."""
+
+    slot: Slot
+    count: int
+
+    @property
+    def end(self) -> int:
+        return self.slot.read + self.count
+
+
+class Step:
+    """A forward pass over pieces of different texts, one after the other in one row."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = pieces
+        self._counts = [piece.count for piece in pieces]
+        written = [piece.slot.views(piece.slot.read, piece.end) for piece in pieces]
+        self._new_keys = list(zip(*(keys for keys, _ in written), strict=True))
+        self._new_values = list(zip(*(values for _, values in written), strict=True))
+        self._seen: dict[int | None, list[tuple[Sequence[Any], Sequence[Any]]]] = {}
+        self._masks: dict[tuple[int, int | None], Any] = {}
+
+    def attend(self, layer: int, query: Any, key: Any, value: Any, how: How) -> Any:
+        import torch
+
+        torch._foreach_copy_(self._new_keys[layer], key.split(self._counts, 1))
+        torch._foreach_copy_(self._new_values[layer], value.split(self._counts, 1))
+        if (seen := self._seen.get(how.window)) is None:
+            seen = self._seen[how.window] = [_seen(piece, how.window) for piece in self._pieces]
+        found = []
+        for number, part in enumerate(query.split(self._counts, 1)):
+            keys, values = seen[number]
+            found.append(self._look(number, part, keys[layer], values[layer], how))
+        return torch.cat(found) if len(found) > 1 else found[0]
+
+    def _look(self, number: int, query: Any, keys: Any, values: Any, how: How) -> Any:
+        """What one piece sees of its text: (tokens, query heads, numbers)."""
+        from torch.nn.functional import scaled_dot_product_attention as attention
+
+        heads, count, _ = query.shape
+        if how.softcap is None and how.sinks is None and count == 1:
+            # The heads of a group ask the same keys, as rows of one question: nothing is copied for them.
+            rows = query.reshape(1, len(keys), -1, query.shape[-1])
+            return attention(rows, keys[None], values[None], scale=how.scale).reshape(1, heads, -1)
+        mask = self._mask(number, query, how.window)
+        if how.softcap is not None or how.sinks is not None:
+            return _spelled_out(query, keys, values, mask, how).transpose(0, 1)
+        seen = attention(
+            query[None],
+            keys[None],
+            values[None],
+            attn_mask=mask,
+            scale=how.scale,
+            enable_gqa=len(keys) != heads,
+        )
+        return seen[0].transpose(0, 1)
+
+    def _mask(self, number: int, query: Any, window: int | None) -> Any:
+        """0 where a token may look and −inf elsewhere, (tokens, tokens seen); one for layers alike."""
+        import torch
+
+        piece = self._pieces[number]
+        if piece.count == 1:
+            return None
+        if (mask := self._masks.get((number, window))) is None:
+            start, end = _stretch(piece, window), piece.end
+            at = torch.arange(piece.slot.read, end, device=query.device)[:, None]
+            seen = torch.arange(start, end, device=query.device)[None]
+            hidden = seen > at if window is None else (seen > at) | (seen <= at - window)
+            mask = torch.zeros(hidden.shape, dtype=query.dtype, device=query.device)
+            mask = self._masks[number, window] = mask.masked_fill_(hidden, float("-inf"))
+        return mask
+
+
+def _stretch(piece: Piece, window: int | None) -> int:
+    """The first token that a piece can see."""
+    return 0 if window is None else max(0, piece.slot.read - window + 1)
+
+
+def _seen(piece: Piece, window: int | None) -> tuple[Sequence[Any], Sequence[Any]]:
+    return piece.slot.views(_stretch(piece, window), piece.end)
+
+
+def _spelled_out(query: Any, keys: Any, values: Any, mask: Any, how: How) -> Any:
+    """Attention with a cap on the scores (Gemma 2) or sinks beside them (GPT-OSS), which no kernel has."""
+    import torch
+
+    heads, count, width = query.shape
+    scale = width**-0.5 if how.scale is None else how.scale
+    scores = query.reshape(len(keys), -1, width) @ keys.transpose(1, 2) * scale
+    if how.softcap is not None:
+        scores = (scores / how.softcap).tanh() * how.softcap
+    scores = scores.view(heads, count, -1)
+    length = scores.shape[-1]
+    if mask is not None:
+        scores = scores + mask
+    if how.sinks is not None:
+        scores = torch.cat([scores, how.sinks.to(scores.dtype).view(heads, 1, 1).expand(-1, count, 1)], -1)
+    shares = scores.softmax(-1, dtype=torch.float32)[..., :length].to(values.dtype)
+    return (shares.reshape(len(keys), -1, length) @ values).view(heads, count, -1)
