@@ -1,6 +1,7 @@
 """The same input to several models: side by side where they fit into memory together, else in turn.
 
-What is wrong with one model stays in its own row. What is wrong with the input is raised before anything runs.
+What is wrong with one model stays in its own row. What is wrong with the input is raised before
+anything runs.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 from .differences import of_batch
 from .errors import InferenceChatError, InvalidRequest, NotFound, UnsupportedTask
-from .events import Result
+from .events import Finished, Result
 from .intake import Intake
 from .jobs import Job, Jobs
 from .outputs import answer_of, outputs_of
@@ -207,7 +208,7 @@ class Comparisons:
         needs = [held.get(row.model) or needed(row.record) for row in able]
         groups = groups_of(needs, room, 1 if in_turn else self._pool.places)
         waves = [[able[at] for at in group] for group in groups]
-        if len(waves) == 1:
+        if len(waves) < 2:
             return Comparison(task, rows, waves, "parallel", SHARED if len(able) > 1 else "")
         order: Order = "in_turn" if len(waves) == len(able) else "groups"
         if in_turn:
@@ -288,7 +289,7 @@ def figures(row: Row, result: Result | None) -> JSON:
     values: tuple[Any, ...] = (
         round(timing.total_ms - waited, 3),
         round(first - waited, 3) if first is not None and not end.cached else None,
-        round(end.tokens_per_second, 2) if end.tokens_per_second and not end.cached else None,
+        _pace(end),
         timing.compute_ms,
         timing.load_ms,
         end.usage.completion_tokens or None,
@@ -296,6 +297,12 @@ def figures(row: Row, result: Result | None) -> JSON:
     )
     status = "cancelled" if end.finish_reason == "cancelled" else "done"
     return told | {"status": status} | dict(zip(names, values, strict=True))
+
+
+def _pace(end: Finished) -> float | None:
+    """Tokens written in a second of the model's own work, its reading included: fair however many ran."""
+    tokens = end.usage.completion_tokens
+    return round(tokens / end.timing.compute_ms * 1000, 2) if tokens and end.timing.compute_ms else None
 
 
 def _agreements(task: Task, good: Sequence[tuple[Row, Result]]) -> list[JSON]:

@@ -8,6 +8,18 @@ from .errors import InvalidModel, UnsafeModel
 WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "README.md"]
 
 
+def fetched(record: ModelRecord, cache: Path | None) -> bool:
+    """Whether a hub model's config is on this machine, and so most likely the rest of it."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name = record.hub_id or record.name
+    files = ("config.json", "model_index.json")
+    return any(
+        isinstance(try_to_load_from_cache(name, file, cache_dir=cache, revision=record.revision), str)
+        for file in files
+    )
+
+
 def download(record: ModelRecord, cache: Path | None) -> Path:
     """The folder of a hub model; files that are here already are not fetched again.
 

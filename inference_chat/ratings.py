@@ -66,7 +66,7 @@ def rate(ballots: Iterable[Ballot], *, seed: int = 0, resamples: int = RESAMPLES
 
 
 def strengths(wins: Floats) -> Floats:
-    """The logarithms of the strengths, with mean 0, from wins of each (row) against each: (…, n, n) → (…, n)."""
+    """The logarithms of the strengths, with mean 0, from wins of each (row) on each: (…, n, n) → (…, n)."""
     others = 1 - np.eye(wins.shape[-1])
     games = wins + np.swapaxes(wins, -1, -2) + 2 * TIES_BEFORE * others
     won = wins.sum(-1) + TIES_BEFORE * others.sum(-1)

@@ -234,6 +234,22 @@ class Records(Stored):
             }
         return {name: [_told(row) for row in rows] for name, rows in found.items()}
 
+    def paces(self, model_ids: Iterable[str], task: str) -> dict[str, tuple[float, int]]:
+        """How long models take for a task once they are loaded and have their turn: median (ms), runs.
+
+        Of the newest good runs, without those whose answer was kept from before; models without any are left out.
+        """
+        self._settle()
+        own = runs.c.total_ms - runs.c.load_ms - runs.c.queue_ms
+        good = select(own).where(runs.c.task == task, runs.c.error.is_(None), runs.c.cached.is_(False))
+        newest = good.order_by(runs.c.started_at.desc()).limit(PERCENTILE_RUNS)
+        found: dict[str, tuple[float, int]] = {}
+        with self._database.read() as connection:
+            for id in model_ids:
+                if times := list(connection.scalars(newest.where(runs.c.model == id))):
+                    found[id] = (statistics.median(times), len(times))
+        return found
+
     def _all(self) -> Totals:
         """The sums of all runs: read once, then kept up to date in memory."""
         self._settle()

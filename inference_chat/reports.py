@@ -59,8 +59,8 @@ def as_html(answer: JSON) -> str:
         "</section>",
         *_differences(answer["agreement"]),
     ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Comparison</title><style>{STYLE}</style>'
-    return head + "\n".join(parts) + "</html>\n"
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Comparison</title>'
+    return f"{head}<style>{STYLE}</style>" + "\n".join(parts) + "</html>\n"
 
 
 def _table(rows: list[JSON]) -> str:

@@ -17,8 +17,8 @@ from .intake import Intake
 from .jobs import Job, Jobs
 from .media import Limits, MediaStore
 from .models import Models
-from .planning import Planner
 from .overview import Overview, Window
+from .planning import Planner
 from .pool import Pool
 from .ratings import Rating, rate
 from .records import Records
@@ -51,7 +51,7 @@ class Service:
         self.engine = Engine(settings, self.registry, self.pool, self.records)
         self.allowances = Allowances(settings)
         self.jobs = Jobs(
-            self.engine,
+            Planner(self.engine, self.models),
             settings.max_concurrent_inference,
             settings.max_queued_inference,
             self.allowances,
@@ -62,7 +62,9 @@ class Service:
         self.intake = Intake(settings, self.models, self.media)
         self.comparisons = Comparisons(self.intake, self.registry, self.pool, self.jobs)
         self.votes = Votes(self._database)
-        self.recommender = Recommender(self.registry, self.models, self.pool, self.intake, self.jobs)
+        self.recommender = Recommender(
+            self.registry, self.models, self.records, self.pool, self.intake, self.jobs
+        )
         self.chats = Chats(settings, self.sessions, self.models, self.jobs, self.intake)
         self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []

@@ -3,8 +3,7 @@
 from typing import Literal
 
 from pydantic import AwareDatetime, Field, model_validator
-from sqlalchemy import JSON as Listed
-from sqlalchemy import Boolean, Column, String, Table, Text, func, insert, select
+from sqlalchemy import JSON, Boolean, Column, String, Table, Text, func, insert, select
 
 from .database import Database, Stored, UtcTime, metadata
 from .ratings import Ballot
@@ -18,7 +17,7 @@ votes = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("task", String(64), nullable=False, index=True),
-    Column("models", Listed, nullable=False),
+    Column("models", JSON, nullable=False),
     Column("verdict", String(8), nullable=False),
     Column("best", Text),
     Column("blind", Boolean, nullable=False),

@@ -1,4 +1,4 @@
-"""`/models/compare`, `/models/vote`, `/models/ratings`: the same input to several models, and who is better."""
+"""Choosing a model: `/models/compare`, `/models/vote`, `/models/ratings`, `/models/recommend`."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -18,6 +18,7 @@ from ..schema import JSON
 from ..schema import explain as findings
 from ..tasks import Group
 from ..votes import Verdict, Vote
+from ..wishes import Constraints
 from .dependencies import TheCaller, TheService
 from .errors import problem_of
 from .frames import frames_of
@@ -85,6 +86,47 @@ class Ratings(BaseModel):
     votes: int
 
 
+class Wish(BaseModel):
+    """What somebody wants to do, in free words or as a task, and what a model must keep to."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"description": "count parts on a conveyor, under 100 ms"}]},
+    )
+
+    description: str = Field("", max_length=10_000, description="Constraints in it are read too.")
+    task: str | None = Field(None, description="A Hugging Face task name; unset: what the words suggest.")
+    constraints: Constraints = Constraints()
+
+
+class Advice(BaseModel):
+    """Models that can do it here, the best first, each with reasons that quote figures measured here.
+
+    `understood` says how the task was read and what else may be meant; `left_out` and `with_more_memory` name
+    the models that do the task but not within the constraints or this machine's memory, and why.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    task: str
+    understood: JSON
+    constraints: JSON
+    recommendations: list[JSON] = Field(description="`model`, `score` (0 to 1), `reasons`, `try`")
+    left_out: list[JSON]
+    with_more_memory: list[JSON]
+    notes: list[str]
+
+
+async def recommend_models(service: TheService, _caller: TheCaller, body: Wish) -> Advice:
+    """Which model to use for something said in free words, or for a task.
+
+    The words are read by the starter that routes, and by plain keywords; models are ranked by accuracy,
+    latency and memory as they were measured on this machine.
+    """
+    told = await service.recommender.recommend(body.description, body.task, body.constraints)
+    return Advice.model_validate(told)
+
+
 async def compare_models(
     request: Request,
     service: TheService,
@@ -94,9 +136,9 @@ async def compare_models(
 ) -> Response:
     """Run the same input through two to six models; a failure stays in its own row.
 
-    With `stream`, the answer is server-sent events: `plan`, then what `/inference` streams with the `model` it
-    comes from, `row` when a model has ended, and `result` with the whole answer. A client that goes away stops
-    the compute.
+    With `stream`, the answer is server-sent events: `plan`, then what `/inference` streams with the `model`
+    it comes from, `row` when a model has ended, and `result` with the whole answer. A client that goes away
+    stops the compute.
     """
     given = body.input
     if given.model is not None:
