@@ -64,7 +64,9 @@ class Candidate:
 class Recommender:
     """Answers what to use for something; use it from one event loop."""
 
-    def __init__(self, registry: Registry, models: Models, pool: Pool, intake: Intake, jobs: Jobs) -> None:
+    def __init__(
+        self, registry: Registry, models: Models, records: Records, pool: Pool, intake: Intake, jobs: Jobs
+    ) -> None:
         self._registry = registry
         self._models = models
         self._records = records

@@ -237,7 +237,8 @@ class Records(Stored):
     def paces(self, model_ids: Iterable[str], task: str) -> dict[str, tuple[float, int]]:
         """How long models take for a task once they are loaded and have their turn: median (ms), runs.
 
-        Of the newest good runs, without those whose answer was kept from before; models without any are left out.
+        Of the newest good runs, without those whose answer was kept from before; models that have none are
+        left out.
         """
         self._settle()
         own = runs.c.total_ms - runs.c.load_ms - runs.c.queue_ms

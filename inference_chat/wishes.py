@@ -10,7 +10,8 @@ from .schema import Frozen
 NUMBER = r"(\d+(?:[.,]\d+)*)"
 AT_MOST = (
     r"(?:(?:in |of )?(?:under|below|within|less than|at most|no more than|not more than|up to|"
-    r"max(?:imum)?(?: of)?|faster than|quicker than|smaller than|lighter than)|fits? (?:in|into)|in|with|<=?|≤)"
+    r"max(?:imum)?(?: of)?|faster than|quicker than|smaller than|lighter than)|"
+    r"fits? (?:in|into)|in|with|<=?|≤)"
 )
 TIMES = {"ms": 1.0, "s": 1000.0, "min": 60_000.0}
 TIME = r"(ms|msec|milliseconds?|millis|s|secs?|seconds?|min|minutes?)\b"
