@@ -9,7 +9,7 @@ from ..events import Event, Footage, Progress
 from ..media import Clip, Limits, open_clip, open_image, open_sound
 from ..schema import AudioPart, ImagePart, Media, Message, Part, Request, TextPart, VideoPart
 from ..tasks import Kind
-from .prompt import Turn
+from .prompt import Turn, called
 
 OPENED_LIMITS = Limits(max_bytes=1 << 40)
 """Of bytes, what was taken in was small enough."""
@@ -83,6 +83,7 @@ def turns_of(
                     for part in _part(given, request, opened, senses, frames)
                 ],
             }
+            | called(message)
             for message in request.messages
         ]
     media = [part for one in request.media for part in _medium(one, opened, senses, frames)]

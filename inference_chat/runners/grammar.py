@@ -17,7 +17,6 @@ from ..schema import JSON, Frozen, JSONObject
 SPACES = r"( |\n {0,16})?"
 """What may stand between the parts of JSON: of spaces without end a model may never find the way out."""
 
-HOW: JSON = {"x-guidance": {"whitespace_pattern": SPACES}}
 ANY_OBJECT: JSON = {"type": "object"}
 
 
@@ -45,12 +44,17 @@ class ResponseFormat(Frozen):
         return self
 
     @property
-    def grammar(self) -> str | None:
-        """The grammar of the answer; None for any text."""
+    def rule(self) -> str | None:
+        """What is written, as part of a grammar's rule; None for any text."""
         if self.type == "text":
             return None
         schema = self.json_schema.schema_ if self.json_schema else None
-        return json_grammar(json.loads(schema) if schema else ANY_OBJECT)
+        return json_rule(json.loads(schema) if schema else ANY_OBJECT)
+
+    @property
+    def grammar(self) -> str | None:
+        """The grammar of the answer; None for any text."""
+        return f"%llguidance {{}}\nstart: {self.rule}\n" if self.rule else None
 
 
 class Guide(Protocol):
@@ -71,14 +75,10 @@ Guided = Callable[[], Guide]
 """Makes the guide of an answer; each has its own."""
 
 
-def json_grammar(schema: JSON) -> str:
-    """The grammar of JSON that fits a schema."""
-    return f"%llguidance {{}}\nstart: {json_rule(schema)}\n"
-
-
-def json_rule(schema: JSON) -> str:
-    """A schema as a part of a grammar's rule."""
-    return f"%json {json.dumps({**schema, **HOW})}"
+def json_rule(schema: JSON, *, lenient: bool = False) -> str:
+    """A schema as a part of a grammar's rule; `lenient` leaves out what of it is not supported."""
+    how: JSON = {"whitespace_pattern": SPACES} | ({"lenient": True} if lenient else {})
+    return f"%json {json.dumps({**schema, 'x-guidance': how})}"
 
 
 @lru_cache(maxsize=256)

@@ -1,12 +1,15 @@
 """From messages to the tokens a model reads: its chat template, and a window it must fit."""
 
+import json
 from bisect import bisect_left
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from ..errors import InvalidRequest, TooLarge, UnsupportedTask
-from ..schema import Message, Request, TextPart
+from ..schema import JSON, Message, Request, TextPart
+from .calling import Format, format_of, template_of
 
 CONTEXT_TOKENS = 8
 """Tokens of the prompt that decide about the space in front of the first new one."""
@@ -36,6 +39,23 @@ class PromptBuilder:
         self._templates = tokenizer
         self._window = window
         self._name = name
+        self._tools: list[JSON] = []
+
+    def calling(self, tools: Sequence[JSON]) -> Self:
+        """The same with tools that the model may call, as templates read them."""
+        told = copy(self)
+        told._tools = list(tools)
+        return told
+
+    @property
+    def format(self) -> Format:
+        """How the model writes calls of tools; raises `UnsupportedTask` when its chat template knows none."""
+        if (found := format_of(template_of(self._templates))) is None:
+            raise UnsupportedTask(
+                f"{self._name}'s chat template knows no tools; choose a model whose template does, as those "
+                "of Qwen, Llama 3, Mistral and Hermes, or ask for JSON with `response_format`."
+            )
+        return found
 
     def build(self, request: Request, room: int) -> Prompt:
         """Tokens of the request, with at least one and if possible `room` tokens left for the answer.
@@ -44,13 +64,18 @@ class PromptBuilder:
         `TooLarge` when not even the last message fits, `InvalidRequest` when there is nothing to read
         or the chat template refuses it, `UnsupportedTask` for anything but text.
         """
+        if request.prompt_ids:
+            ids = self._checked(self._known(request.prompt_ids))
+            return Prompt(ids, ids[-CONTEXT_TOKENS:])
         if request.prompt is not None:
             ids = self._checked(self._tokens(request.prompt) if request.prompt else [])
             return Prompt(ids, ids[-CONTEXT_TOKENS:])
         return self._chat([self._plain(message) for message in request.messages], room)
 
     def _chat(self, messages: list[Turn], room: int) -> Prompt:
-        if len(messages) > 1 and messages[-1]["role"] == "assistant" and not _words(messages[-1]):
+        last = messages[-1]
+        begun = last["role"] == "assistant" and not _words(last) and "tool_calls" not in last
+        if len(messages) > 1 and begun:
             messages = messages[:-1]  # a reply that was stopped before its first word is begun, not continued
         (ids, inputs), dropped = self._fit(messages, min(room, self._window // 2))
         continued = messages[-1]["role"] == "assistant" or not self._templates.chat_template
@@ -75,10 +100,12 @@ class PromptBuilder:
                 raise UnsupportedTask(
                     f"{self._name} reads text only, not {other.type}; choose a model that takes it."
                 )
-        return {"role": message.role, "content": message.text}
+        return {"role": message.role, "content": message.text} | called(message)
 
     def _fit(self, messages: list[Turn], room: int) -> tuple[Rendered, int]:
         """What is read of as many of the latest turns as fit, and how many messages were left out."""
+        if any("tool_calls" in turn or turn["role"] == "tool" for turn in messages):
+            _ = self.format
         kept = messages[0]["role"] == "system"
         system, turns = messages[:kept], messages[kept:]
         starts = [0, *(i for i, turn in enumerate(turns) if i and turn["role"] == "user")]
@@ -110,9 +137,11 @@ class PromptBuilder:
     def _templated(self, messages: list[Turn]) -> str:
         from jinja2 import TemplateError
 
-        how = "continue_final_message" if messages[-1]["role"] == "assistant" else "add_generation_prompt"
+        continued = messages[-1]["role"] == "assistant" and "tool_calls" not in messages[-1]
+        how = "continue_final_message" if continued else "add_generation_prompt"
         try:
-            return str(self._templates.apply_chat_template(messages, tokenize=False, **{how: True}))
+            tools = {"tools": self._tools} if self._tools else {}
+            return str(self._templates.apply_chat_template(messages, tokenize=False, **{how: True}, **tools))
         except Exception as error:  # a template is a program of the model's maker, and may raise anything
             if messages[0]["role"] == "system" and len(messages) > 1:
                 return self._templated(_without_system(messages))
@@ -126,6 +155,13 @@ class PromptBuilder:
         ids = list(self._tokenizer(text)["input_ids"])
         return ids[:-1] if len(ids) > 1 and ids[-1] == self._tokenizer.eos_token_id else ids
 
+    def _known(self, ids: Sequence[int]) -> list[int]:
+        """Tokens that were given; raises `InvalidRequest` for one that the model does not have."""
+        size = len(self._tokenizer)
+        if wrong := next((token for token in ids if not 0 <= token < size), None):
+            raise InvalidRequest(f"{self._name} has no token {wrong}; its tokens are 0 to {size - 1:,}.")
+        return list(ids)
+
     def _checked(self, ids: list[int]) -> list[int]:
         if not ids:
             raise InvalidRequest("The prompt is empty; write something to continue.")
@@ -135,6 +171,33 @@ class PromptBuilder:
                 "shorten it."
             )
         return ids
+
+
+def called(message: Message) -> Turn:
+    """What templates read of a message besides its words: which tools it calls, or which call it answers."""
+    found: Turn = {}
+    if message.tool_calls:
+        found["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.function.name, "arguments": _object(call.function.arguments)},
+            }
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        found["tool_call_id"] = message.tool_call_id
+    if message.name is not None:
+        found["name"] = message.name
+    return found
+
+
+def _object(arguments: str) -> Any:
+    """Arguments as templates take them: an object; as they stand where they are none."""
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments
 
 
 def _without_system(messages: list[Turn]) -> list[Turn]:
