@@ -15,7 +15,19 @@ ROWS: list[set[str]] = [
     | {"search", "cues", "differences", "ratings", "reports", "votes", "wishes"}
     | {"registry", "sessions", "records", "slots", "cache", "labelled", "evaluations", "scoring"},
     {"runners"},
-    {"access", "allowances", "hub", "worker", "pool", "jobs", "engine", "intake", "models", "overview"}
+    {
+        "access",
+        "allowances",
+        "tools",
+        "hub",
+        "worker",
+        "pool",
+        "jobs",
+        "engine",
+        "intake",
+        "models",
+        "overview",
+    }
     | {"turns", "unstored"}
     | {"chats", "compare", "recommend", "service"},
     {"api", "ui"},
@@ -45,6 +57,7 @@ CONFINED: dict[str, set[str]] = {
     "fastapi": {"api", "start"},
     "starlette": {"api"},
     "prometheus_client": {"api"},
+    "mcp": {"api"},
     "gradio": {"ui", "api.app", "start"},
     "uvicorn": {"start"},
 }

@@ -1,17 +1,19 @@
 """Every route of the server on one page, what stands before them, and the page of the UI behind."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from .. import __version__
 from ..logs import request_level
 from ..service import Service
+from ..tools import Tool
 from . import auth, chat, compare, inference, media, models, operations, websocket
 from .errors import HANDLERS, problems
 from .middleware import BodyLimit, Envelope, SameOrigin
@@ -21,6 +23,8 @@ from .websocket import NO_VIEWS, Views
 
 if TYPE_CHECKING:
     import gradio as gr
+
+    from .mcp import Door, Tools
 
 DESCRIPTION = """Chat with torch models, and everything around it.
 
@@ -32,20 +36,28 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def create_app(
-    service: Service, demo: "gr.Blocks | None" = None, *, views: Views = NO_VIEWS, **mount: Any
+    service: Service,
+    demo: "gr.Blocks | None" = None,
+    *,
+    views: Views = NO_VIEWS,
+    tools: "Tools | None" = None,
+    **mount: Any,
 ) -> FastAPI:
     """The whole server: every API, and at `/` the page `demo`; `mount` goes to Gradio as it stands.
 
-    `views` are other ways for the chat socket to tell a turn, by their names.
+    `views` are other ways for the chat socket to tell a turn, by their names; `tools` gives what the
+    page offers to assistants.
     """
 
     settings = service.settings
+    door = _door(service, tools(demo)) if tools and demo is not None else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await service.start()
         try:
-            yield
+            async with door.run() if door else contextlib.nullcontext():
+                yield
         finally:
             await service.stop()
 
@@ -74,6 +86,8 @@ def create_app(
     app.state.service = service
     app.state.views = views
     _add_routes(app)
+    if door is not None:
+        app.router.routes.extend(Route(path, door) for path in ("/gradio_api/mcp", "/gradio_api/mcp/"))
     if demo is not None:
         _mount(app, demo, service, mount)
     return app
@@ -156,6 +170,12 @@ def _add_routes(app: FastAPI) -> None:
         ("POST", "/signout", auth.sign_out),
     ):
         app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)
+
+
+def _door(service: Service, tools: "Sequence[Tool]") -> "Door":
+    from .mcp import Door
+
+    return Door(service, tools)
 
 
 def _mount(app: FastAPI, demo: "gr.Blocks", service: Service, mount: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from ..service import Service
 from . import bar, chat, dashboard, endpoints, image, media_endpoints, registry, video
 from .news import news_of
 from .theme import LOOK
+from .tools import tools_of
 
 __all__ = ["MOUNT", "TABS", "build"]
 
@@ -22,8 +23,8 @@ TABS: dict[str, Tab] = {
     "Dashboard": dashboard.build,
 }
 
-# What the server that mounts the page needs beside it: the look, and how the page is told of a reply.
-MOUNT: dict[str, Any] = {**LOOK, "views": {"page": news_of}}
+# What the server that mounts the page needs beside it: the look, how the page is told of a reply, the tools.
+MOUNT: dict[str, Any] = {**LOOK, "views": {"page": news_of}, "tools": tools_of}
 
 
 def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:

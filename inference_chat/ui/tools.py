@@ -1,0 +1,86 @@
+"""The endpoints of Gradio's clients as tools for assistants: the same functions, texts and limits."""
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+
+from ..errors import InferenceChatError, InvalidRequest
+from ..runners import OPTIONS
+from ..tasks import TASKS, Task
+from ..tools import Call, Tool, tool_of
+
+FILE = "a `data:` URL, `media:ID`, or an http(s) link where the operator allows them"
+TOLD = {
+    "message": "What to say.",
+    "session_id": "The conversation to go on with; left out, one is begun.",
+    "system_prompt": "What the model is told before a conversation begins.",
+    "prompt": "The text to go on from, or what to draw or film.",
+    "text": "What to ask or say.",
+    "question": "What to ask about it.",
+    "image": f"A picture: {FILE}.",
+    "video": f"A clip: {FILE}.",
+    "files": f"Pictures, sounds and clips: each {FILE}.",
+    "model": "`name` or `name@version`, as `list_models` has them; left out, the default for the task.",
+    "task": "A Hugging Face task name; left out, model and input decide.",
+    "tag": "Only models with this tag.",
+    "limit": "How many at most.",
+    "offset": "How many to pass over.",
+}
+WRITING = (Task.TEXT_GENERATION,)
+DOES: dict[str, tuple[Task, ...]] = {
+    "chat": WRITING,
+    "generate": WRITING,
+    "analyze_image": tuple(task for task, needs in TASKS.items() if needs.group == "image" and needs.media),
+    "generate_image": (Task.TEXT_TO_IMAGE, Task.IMAGE_TO_IMAGE),
+    "analyze_video": tuple(task for task, needs in TASKS.items() if needs.group == "video" and needs.media),
+    "generate_video": (Task.TEXT_TO_VIDEO, Task.IMAGE_TO_VIDEO),
+    "multimodal": tuple(task for task, needs in TASKS.items() if needs.group == "multimodal"),
+}
+"""Endpoint → the tasks whose parameters it takes."""
+NAMES = {"chat": ("reply", "session_id")}
+
+
+def tools_of(demo: gr.Blocks) -> list[Tool]:
+    """All public endpoints of the page."""
+    return [
+        tool_of(
+            function.fn,
+            str(function.api_name),
+            _call(function.fn),
+            told=TOLD | {"parameters": _parameters(str(function.api_name))},
+            instead={FileData: str},
+            names=NAMES.get(str(function.api_name), ()),
+        )
+        for function in demo.fns.values()
+        if function.api_visibility == "public" and function.fn is not None
+    ]
+
+
+def _call(function: Callable[..., Any]) -> Call:
+    """The function as a stream of its values, whose errors are our own again."""
+
+    async def call(request: Any, **arguments: Any) -> AsyncIterator[Any]:
+        try:
+            if inspect.isasyncgenfunction(function):
+                async for value in function(request, **arguments):
+                    yield value
+            else:
+                yield await function(request, **arguments)
+        except gr.Error as error:
+            cause = error.__context__
+            raise cause if isinstance(cause, InferenceChatError) else InvalidRequest(error.message) from None
+
+    return call
+
+
+def _parameters(endpoint: str) -> str:
+    """What may stand in `parameters`, task by task."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for task in DOES.get(endpoint, ()):
+        if task in OPTIONS:
+            groups.setdefault(tuple(OPTIONS[task].model_fields), []).append(task)
+    said = [f"{', '.join(tasks)}: {', '.join(names) or 'none'}" for names, tasks in groups.items()]
+    return f"Settings of the run. {'; '.join(said)}." if said else "Settings of the run."
