@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,21 +32,12 @@ from examples.train_starters import checkpoint, classifier, vision_card, vision_
 from examples.train_starters.chat_tokenizer import END, PAD, token_id, train_tokenizer
 from examples.train_starters.fitting import Batch, Fitting, Plan
 from examples.train_starters.questions import any_question, plural
-from examples.train_starters.scene_batches import SIDE, picture, to_pixels
-from examples.train_starters.shapes_world import COLOURS, SHAPES, SIZES, WORLD, Scene, World, stream
-from examples.train_starters.vision_talk import (
-    TWO_PICTURES,
-    Asking,
-    Turn,
-    changed,
-    one_picture,
-    two_pictures,
-)
-from examples.train_starters.vision_tower import GRID, PARTS, draw
+from examples.train_starters.scene_batches import SIDE
+from examples.train_starters.shapes_world import COLOURS, SHAPES, SIZES, WORLD, World
+from examples.train_starters.vision_batches import IMAGE, SYSTEM, Encoder, batches, talk
+from examples.train_starters.vision_tower import GRID, PARTS
 
-IMAGE = "<image>"
 WINDOW = 2048
-IGNORED = -100
 TEMPLATE = (
     "{%- for message in messages -%}"
     "{{- '<|' + message['role'] + '|>' -}}"
@@ -62,12 +52,6 @@ TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
 )
-_SYSTEM = ("You are a helpful assistant.", "You are a friendly assistant.", "Answer shortly.", "Be precise.")
-
-
-# How often a kind is asked of a picture that many things are asked of, and what is asked once at most.
-_OFTEN = {"count": 4, "exist": 2, "color": 1, "shape": 1, "size": 1, "where": 2, "relation": 3, "check": 2}
-_ONCE = {"describe": 0.6, "background": 0.3, "biggest": 0.4}
 
 
 @dataclass(frozen=True)
@@ -79,20 +63,6 @@ class Shape:
     heads: int = 4
     eye: int = 128
     widths: tuple[int, ...] = classifier.WIDTHS[:3]
-
-
-@dataclass(frozen=True)
-class Talk:
-    """A conversation: a scene or two, then turns; `later` are the turns before the second picture comes.
-
-    With `apart` each turn is a conversation of its own about the same pictures.
-    """
-
-    scenes: tuple[Scene, ...]
-    turns: tuple[Turn, ...]
-    later: int = 0
-    system: str = ""
-    apart: bool = False
 
 
 def tokenizer(
@@ -110,7 +80,7 @@ def tokenizer(
             for turn in talk(random.Random(f"words/{at}"), world).turns
             for part in (turn.question, turn.answer)
         ]
-    learnt = train_tokenizer([*(text.lower() for text in said), *_SYSTEM], vocabulary, WINDOW)
+    learnt = train_tokenizer([*(text.lower() for text in said), *SYSTEM], vocabulary, WINDOW)
     learnt.backend_tokenizer.normalizer = normalizers.Lowercase()
     learnt.add_special_tokens({"additional_special_tokens": [*learnt.extra_special_tokens, IMAGE]})
     learnt.chat_template = None
@@ -189,115 +159,6 @@ class Talker(nn.Module):
         return self
 
 
-def talk(rng: random.Random, world: World, turns: int = 20) -> Talk:
-    """Questions for training: each alone or in a conversation, about one picture, one after another, or two
-    side by side."""
-    asking = Asking(rng, "train", world)
-    first = draw(rng, "train", world)
-    system = rng.choice(_SYSTEM) if rng.random() < 0.1 else ""
-    fate = rng.random()
-    if fate < 0.5:
-        return Talk((first,), tuple(_asked(asking, first, turns)), 0, system, True)
-    if fate < 0.62:
-        return Talk((first,), tuple(_asked(asking, first, rng.randint(2, 8))), 0, system)
-    if fate < 0.7:
-        second = draw(rng, "train", world)
-        before = _asked(asking, first, 3)
-        return Talk((first, second), (*before, *_asked(asking, second, 4)), len(before), system)
-    second, told = changed(asking, first)
-    kinds = rng.choices(TWO_PICTURES, (1, 1), k=turns // 2)
-    asked = two_pictures(asking, first, second, told, kinds)
-    return Talk((first, second), tuple(asked), 0, system, True)
-
-
-def _asked(asking: Asking, scene: Scene, turns: int) -> list[Turn]:
-    often = asking.rng.choices(tuple(_OFTEN), tuple(_OFTEN.values()), k=turns)
-    once = [kind for kind, share in _ONCE.items() if asking.rng.random() < share * turns / 12]
-    mixed = [*once, *often][:turns]
-    asking.rng.shuffle(mixed)
-    return one_picture(asking, scene, mixed) or one_picture(asking, scene, ["describe"])
-
-
-class Encoder:
-    """Conversations as token ids, exactly as the chat template writes them."""
-
-    def __init__(self, known: PreTrainedTokenizerFast) -> None:
-        self.known = known
-        self.end, self.pad, self.image = (token_id(known, token) for token in (END, PAD, IMAGE))
-        self.roles = {role: token_id(known, f"<|{role}|>") for role in ("system", "user", "assistant")}
-
-    def __call__(self, talk: Talk) -> tuple[list[int], list[float], list[int]]:
-        """Ids; what each weighs in the loss (of an answer of n tokens each n ** -0.5); the turns' numbers
-        where they stand apart, 0 for what all of them see."""
-        ids: list[int] = []
-        weights: list[float] = []
-        apart: list[int] = []
-        if talk.system:
-            ids += [self.roles["system"], *self._ids(talk.system), self.end]
-        for at, turn in enumerate(talk.turns):
-            pictures = [self.image] * (GRID * GRID * self._pictures(talk, at))
-            if at == 0 or not talk.apart:
-                ids += [self.roles["user"], *pictures]
-            apart += [0] * (len(ids) - len(apart))
-            ids += [*self._ids(turn.question), self.end, self.roles["assistant"]]
-            answer = [*self._ids(turn.answer), self.end]
-            weights += [0.0] * (len(ids) - len(weights)) + [len(answer) ** -0.5] * len(answer)
-            ids += answer
-            apart += [at + 1 if talk.apart else 0] * (len(ids) - len(apart))
-        return ids, weights, apart
-
-    def _pictures(self, talk: Talk, at: int) -> int:
-        if at == 0:
-            return 1 if talk.later else len(talk.scenes)
-        return int(at == talk.later)
-
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.known.encode(text, add_special_tokens=False)
-        return ids
-
-    def batch(self, talks: Sequence[Talk], rng: random.Random) -> Batch:
-        """Conversations side by side, filled up at their ends, with all their pictures in order."""
-        rows = [self(talk) for talk in talks]
-        longest = max(len(ids) for ids, _, _ in rows)
-        apart = torch.tensor([turns + [-1] * (longest - len(turns)) for _, _, turns in rows])
-        return {
-            "ids": torch.tensor([ids + [self.pad] * (longest - len(ids)) for ids, _, _ in rows]),
-            "weights": torch.tensor([weights + [0.0] * (longest - len(weights)) for _, weights, _ in rows]),
-            "seen": seen(apart),
-            "places": places(apart),
-            "pixels": to_pixels([picture(scene, rng) for talk in talks for scene in talk.scenes]),
-        }
-
-
-def seen(apart: torch.Tensor) -> torch.Tensor:
-    """Which tokens see which, [batch, 1, length, length], of the turns' numbers [batch, length]."""
-    shared = (apart[:, None, :] == 0) | (apart[:, None, :] == apart[:, :, None])
-    return shared.tril()[:, None]
-
-
-def places(apart: torch.Tensor) -> torch.Tensor:
-    """The tokens' positions: every turn that stands apart follows what all of them see."""
-    at = torch.arange(apart.shape[1]).expand_as(apart)
-    begins = torch.ones_like(apart, dtype=torch.bool)
-    begins[:, 1:] = apart[:, 1:] != apart[:, :-1]
-    start = torch.where(begins, at, 0).cummax(1).values
-    common = (apart == 0).sum(1, keepdim=True)
-    return torch.where(apart > 0, common + at - start, at)
-
-
-def batches(
-    encoder: Encoder, world: World, seed: int, at: int, size: int = 8, number: int = 40
-) -> Iterator[Batch]:
-    """The batches of the buffer with this number, like lengths together."""
-    rng = stream("train", at, seed + 1)
-    talks = [one for one in (talk(rng, world) for _ in range(size * number)) if one.turns]
-    talks.sort(key=lambda one: (len(one.scenes), len(encoder(one)[0])))
-    groups = [talks[start : start + size] for start in range(0, len(talks), size)]
-    rng.shuffle(groups)
-    for group in groups:
-        yield encoder.batch(group, rng)
-
-
 def logits(talker: Talker, batch: Batch, taught: torch.Tensor) -> torch.Tensor:
     """What the decoder expects after the tokens `taught` [batch, length], [tokens, vocabulary]."""
     llava: Any = talker.llava
@@ -333,7 +194,8 @@ def begin_as_dictionary(
     A word is one embedding at first, at the start of a text, within it and in the plural.
     """
     projector: Any = llava.model.multi_modal_projector
-    words = llava.get_input_embeddings().weight
+    embeddings: Any = llava.get_input_embeddings()
+    words = embeddings.weight
     said = tower.head.weight.clone(), tower.head.bias.clone()
     for part in said:
         part[-len(COLOURS) :] -= part[-len(COLOURS) :].mean(0)

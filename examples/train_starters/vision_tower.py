@@ -206,7 +206,7 @@ def loss(tower: Tower, batch: Batch, progress: float) -> torch.Tensor:
     said, background = tower(batch["pixels"])
     target = wanted(said, batch)
     each = functional.binary_cross_entropy_with_logits(said, target, reduction="none").sum((0, 1))
-    split = each.split(list(PARTS.values()))
+    split = torch.split(each, list(PARTS.values()))
     parts = [part.sum() * weight for part, weight in zip(split, _WEIGHT, strict=True)]
     behind = batch["background"][:, None].expand(-1, GRID * GRID).flatten()
     named = functional.cross_entropy(background.flatten(0, 1), behind)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration
 
-from examples.train_starters import vision_chat, vision_tower
+from examples.train_starters import vision_batches, vision_chat, vision_tower
 from examples.train_starters.scene_batches import SIDE
 from examples.train_starters.shapes_world import HELD_OUT, WORLD, Background, Scene, Thing, render, stream
 from examples.train_starters.vision_talk import (
@@ -120,7 +120,7 @@ def test_a_description_may_name_the_things_in_any_order():
 
 def test_questions_side_by_side_are_read_as_if_each_stood_alone():
     apart = torch.tensor([[0, 0, 1, 1, 2, 2, 2, -1]])
-    seen, places = vision_chat.seen(apart)[0, 0], vision_chat.places(apart)[0]
+    seen, places = vision_batches.seen(apart)[0, 0], vision_batches.places(apart)[0]
     assert seen[5].nonzero().flatten().tolist() == [0, 1, 4, 5]
     assert places[:7].tolist() == [0, 1, 2, 3, 2, 3, 4]
 
@@ -162,7 +162,7 @@ def test_the_trainer_writes_a_model_that_answers_on_two_pictures(folder):
 
 def test_the_encoder_writes_what_the_template_writes(folder):
     processor = AutoProcessor.from_pretrained(folder / "out")
-    talk = next(t for t in (vision_chat.talk(random.Random(at), WORLD) for at in range(99)) if t.later)
+    talk = next(t for t in (vision_batches.talk(random.Random(at), WORLD) for at in range(99)) if t.later)
     said = []
     for at, turn in enumerate(talk.turns):
         shown = {0: [talk.scenes[0]], talk.later: [talk.scenes[1]]}.get(at, [])
@@ -172,7 +172,7 @@ def test_the_encoder_writes_what_the_template_writes(folder):
     if talk.system:
         said.insert(0, {"role": "system", "content": talk.system})
     written = processor.apply_chat_template(said, tokenize=True, return_dict=True, return_tensors="pt")
-    assert written["input_ids"][0].tolist() == vision_chat.Encoder(processor.tokenizer)(talk)[0]
+    assert written["input_ids"][0].tolist() == vision_batches.Encoder(processor.tokenizer)(talk)[0]
 
 
 def test_the_eye_takes_the_detectors_convolutions(tmp_path):
