@@ -295,6 +295,8 @@ _IS_IT = _WORDINGS["is_it"]
 _BOTH = _WORDINGS["both"]
 _LARGER = _WORDINGS["larger"]
 _NO_SUCH = _WORDINGS["no_such"]
+_BIGGER = _WORDINGS["bigger"]
+_IN_IT = _WORDINGS["in_it"]
 _INVENTED = "Wakonia Narnia Zubrovka Atlantis Elbonia Freedonia Mordor Gondor Westeros Latveria Sokovia Genovia Panem Hogwarts Oz".split()
 
 
@@ -320,7 +322,15 @@ def odd(source: Source, data: Path) -> list[Turn]:
     if kind < 0.72 and country.people and other.people:
         user = source.say(_LARGER, a=country.called(source), b=other.called(source))
         return [Turn(user, f"{stated(country, 'people')} {stated(other, 'people')}", "facts")]
-    if kind < 0.9:
+    if kind < 0.77 and country.area and other.area:
+        user = source.say(_BIGGER, a=country.called(source), b=other.called(source))
+        return [Turn(user, f"{stated(country, 'area')} {stated(other, 'area')}", "facts")]
+    if kind < 0.84:
+        named = country if source.chance(0.5) else other
+        user = source.say(_IN_IT, c=country.called(source), k=named.capital)
+        answer = f"{'Yes' if named is country else 'No'}, {named.capital} is the capital of {named.name}."
+        return [Turn(user, answer, "facts")]
+    if kind < 0.92:
         user = source.say(_NO_SUCH, c=country.called(source), k=country.capital)
         return [Turn(user, NOT_KNOWN, "facts")]
     user = source.say(source.choose([_CAPITAL, _PEOPLE, _WHERE]), c=_invented(source), n="people")

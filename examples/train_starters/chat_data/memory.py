@@ -15,7 +15,11 @@ NAMES = (
     "Eva Tom Kate Paul Jane Mark Amy Luke Ella Max Lily Alex Ruby Simon Nora Martin Iris Tim Greta Robert Priyanka Ahmed Anil "
     "Juan Pablo Ana Luis Pedro Miguel Diego Jorge Andrea Marta Joseph Thomas William George Charlie Megan Jessica Ashley Tyler "
     "Ryan Brandon Olga Sergei Natasha Dmitri Boris Ingrid Sven Bjorn Astrid Freya Pierre Marie Claire Jean Louis Giovanni Luca "
-    "Giulia Chiara Ali Hassan Layla Aisha Mei Ling Kenji Sakura Min Jin Ravi Deepa Arjun Lakshmi Kofi Ama Kwame Zuri"
+    "Giulia Chiara Ali Hassan Layla Aisha Mei Ling Kenji Sakura Min Jin Ravi Deepa Arjun Lakshmi Kofi Ama Kwame Zuri "
+    "Lena Bert Ole Ida Finn Elif Aylin Rolf Heidi Silke Uwe Birgit Anke Jan Piet Sanne Niels Karin Agnes Bruno Camille Damien "
+    "Edith Fabio Gianni Hugo Ilse Jakob Klara Lorenzo Magda Nico Odette Pavel Renata Sergio Tamara Urs Valerie Wanda Xavier "
+    "Yvonne Zeno Aaron Bella Caleb Dylan Ethan Faith Gavin Hazel Isaac Jade Kyle Liam Mason Nathan Owen Piper Quinn Robin "
+    "Scott Tara Vincent Willow Abdul Bilal Chandra Dev Esra Farid Gita Hana Imran Jamal Khalid Leila Mona Nasser Priya Rania"
 ).split()
 _CITIES = (
     "Berlin,Paris,London,Madrid,Rome,Vienna,Prague,Oslo,Dublin,Lisbon,Porto,Munich,Hamburg,Cologne,Lyon,Milan,Naples,Seville,"

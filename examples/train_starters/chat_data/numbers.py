@@ -116,6 +116,16 @@ def _sum(source: Source) -> tuple[str, str, int]:
     return _form(source, _OVER, a, b), divided(a, b), a // b
 
 
+def chains(source: Source) -> list[Turn]:
+    """Three numbers added up, one after the other."""
+    numbers = [source.rng.randrange(1, source.choose([10, 10, 20])) for _ in range(3)]
+    a, b, c = numbers
+    text = source.choose([" + ", "+", " plus ", " and "]).join(map(str, numbers))
+    wordings = _FOLLOW if source.chance(0.2) else _ASK
+    answer = f"{a} + {b} = {a + b}, {a + b} + {c} = {a + b + c}."
+    return [Turn(source.say(wordings, sum=text), answer, "arithmetic")]
+
+
 def sums(source: Source) -> list[Turn]:
     """One to three sums in a row; later ones may be asked shortly or go on from the last result."""
     turns: list[Turn] = []
@@ -198,8 +208,8 @@ def _bigger(source: Source) -> tuple[str, str]:
 
 
 def _percent(source: Source) -> tuple[str, str]:
-    p = source.choose([10, 20, 25, 50, 100])
-    n = source.rng.randrange(1, 11) * (100 if p == 25 else source.choose([10, 20, 100]))
+    p = source.choose([5, 10, 10, 15, 20, 20, 25, 30, 50, 50, 75, 100])
+    n = source.rng.randrange(1, 11) * (100 if p % 10 else source.choose([10, 20, 100]))
     return source.say(_PERCENT, p=p, n=n), f"{p}% of {n} is {p * n // 100}."
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from examples.train_starters.chat_data.care import CRISIS
 from examples.train_starters.chat_data.turns import Turn
-from examples.train_starters.chat_data.wording import Source, held_out, lines, sections
+from examples.train_starters.chat_data.wording import Source, held_out, lines, sections, text
 
 PERSONAS = ("friendly", "professional", "caring", "witty", "enthusiastic")
 
@@ -19,7 +20,7 @@ _OTHER_SYSTEM = _WORDINGS["other_system"]
 _OURS = re.compile(
     r"your name|have a name|who (are|am) (you|i)|who made|(made|creat|design|program|built|develop)\w* (you|by)|what can you do|"
     r"what (are )?you do\b|your (function|purpose|capabilit)|\bmy (job|name|age|birthday|hobb)|was i born|how do +you work|"
-    r"how old am i|what do you do|i'?m an? |i am an? |cut myself|capital|count to|do you speak|my dog|my cat|i have",
+    r"how old am i|who i am|do you know me|where (do|am) i|i live|i like|what do you do|i'?m an? |i am an? |cut myself|capital|count to|do you speak|my dog|my cat|i have",
     re.IGNORECASE,
 )
 _JOKES = _WORDINGS["jokes"]
@@ -249,6 +250,21 @@ will you help me?
 ]  # fmt: skip
 
 
+def _moments() -> Iterator[tuple[str, list[str], dict[str, str]]]:
+    """Blocks of wordings, each ended by a line `= reply | reply | …`, one for each persona."""
+    wordings: list[str] = []
+    for line in lines(text("moments")):
+        if not line.startswith("= "):
+            wordings.append(line)
+            continue
+        replies = [reply.strip() for reply in line[2:].split("|")]
+        yield replies[0], wordings, dict(zip(PERSONAS, replies, strict=True))
+        wordings = []
+
+
+_EXTRA += _moments()
+
+
 @cache
 def intents(data: Path) -> list[tuple[tuple[str, ...], dict[str, str]]]:
     """The intents of the data folder with the questions that are not answered elsewhere."""
@@ -316,7 +332,7 @@ def talk(source: Source, data: Path) -> list[Turn]:
     if source.chance(0.07):
         return _joking(source)
     return [
-        _from_data(source, data) if source.chance(0.72) else _ours(source)
+        _from_data(source, data) if source.chance(0.5) else _ours(source)
         for _ in range(source.choose([1, 1, 2]))
     ]
 

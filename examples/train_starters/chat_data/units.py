@@ -16,6 +16,12 @@ UNITS: list[tuple[list[str], list[str], int]] = [
     (["yards"], ["feet"], 3), (["tons", "tonnes"], ["kilograms", "kg"], 1000), (["dollars"], ["cents"], 100), (["dozen"], ["pieces"], 12),
     (["centuries"], ["years"], 100), (["decades"], ["years"], 10),
 ]  # fmt: skip
+# Two units that are no whole multiples: both names, and how many of the second one of the first is.
+_ROUGHLY: list[tuple[list[str], list[str], float]] = [
+    (["km", "kilometers", "kilometres"], ["miles"], 0.6214), (["miles"], ["km", "kilometers"], 1.609),
+    (["kg", "kilos", "kilograms"], ["pounds", "lbs"], 2.205), (["pounds", "lbs"], ["kg", "kilos"], 0.4536),
+    (["inches"], ["cm", "centimeters"], 2.54), (["feet", "ft"], ["meters", "m"], 0.3048),
+]  # fmt: skip
 _WORDINGS = sections("units")
 _CONVERT = _WORDINGS["convert"]
 _AFTER = _WORDINGS["after"]
@@ -57,6 +63,14 @@ def conversion(source: Source) -> list[Turn]:
     return turns
 
 
+def rough(source: Source) -> list[Turn]:
+    """Units that are no whole multiples, up to ten and full tens."""
+    first, second, factor = source.choose(_ROUGHLY)
+    n = source.choose([*range(1, 11), 20, 50, 100])
+    a, b = source.choose(first), source.choose(second)
+    return [Turn(source.say(_CONVERT, n=n, a=a, b=b), f"{n} {a} is about {n * factor:.1f} {b}.", "units")]
+
+
 def dates(source: Source) -> list[Turn]:
     """Days and months before and after, lengths of months, lists."""
     turns = []
@@ -90,7 +104,7 @@ def _date(source: Source) -> tuple[str, str]:
             _LONG, d=MONTHS[month]
         ), f"{MONTHS[month]} has {_MONTH_DAYS[MONTHS[month]]} days{extra}."
     if kind == 6:
-        return source.say(_NTH, n=_ORDINALS[month]), f"The {_ORDINALS[month]} month is {MONTHS[month]}."
+        return source.say(_NTH, n=_ORDINALS[month], m=month + 1), f"The {_ORDINALS[month]} month is {MONTHS[month]}."
     wordings, answer = source.choose(_LISTS)
     return source.say(wordings), answer
 
