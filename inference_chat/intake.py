@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from .errors import BadMedia, Forbidden, InvalidRequest, UnsupportedTask
-from .media import MediaStore, from_data_url
-from .models import AUTO, Models
+from .errors import BadMedia, InvalidRequest, UnsupportedTask
+from .media import HEAD, Links, MediaStore, from_data_url, kind_of
+from .models import Models
 from .schema import (
     JSON,
     AudioPart,
@@ -23,37 +23,62 @@ from .schema import (
     VideoPart,
     explain,
 )
+from .senses import AUTO, NOUNS
 from .settings import Settings
 from .tasks import TASKS, Group, Kind, Needs, Task
 from .turns import check_text
-
-WORDS: dict[Kind, str] = {"image": "pictures", "audio": "sounds", "video": "clips"}
 
 
 class Intake:
     """Makes requests whole; what is wrong with them is raised before anything runs."""
 
-    def __init__(self, settings: Settings, models: Models, media: MediaStore) -> None:
+    def __init__(
+        self, settings: Settings, models: Models, media: MediaStore, links: Links | None = None
+    ) -> None:
         self._settings = settings
         self._models = models
         self._media = media
+        self._links = links or Links(settings)
 
     async def file(self, source: bytes | BinaryIO, kind: Kind) -> Media:
         """Keep a file that was sent; raises `BadMedia`, `TooLarge`, `UnsupportedMediaType`."""
         return await asyncio.to_thread(self._media.add, source, kind)
+
+    async def any(self, source: bytes | BinaryIO) -> Media:
+        """Keep a file of whatever kind it is; a container without pictures is a sound."""
+        head = source[:HEAD] if isinstance(source, bytes) else await asyncio.to_thread(_begun, source)
+        kind = kind_of(head) or "image"
+        try:
+            return await self.file(source, kind)
+        except BadMedia:
+            if kind != "video":
+                raise
+            if not isinstance(source, bytes):
+                await asyncio.to_thread(source.seek, 0)
+            return await self.file(source, "audio")
+
+    async def kept(self, id: str) -> Media | None:
+        """A file by its id; None when it is gone."""
+        try:
+            return await asyncio.to_thread(self._media.look, id)
+        except BadMedia:
+            return None
+
+    async def forget(self, media: Media) -> None:
+        """Remove a file that nobody will ask for again."""
+        await asyncio.to_thread(media.path.unlink, missing_ok=True)
 
     async def path(self, path: Path, kind: Kind) -> Media:
         """Keep a file of this machine that a door has received; raises as `file` does."""
         return await asyncio.to_thread(self._copied, path, kind)
 
     async def link(self, url: str, kind: Kind) -> Media:
-        """The file behind a `data:` URL, bare base64 or `media:ID`; `Forbidden` for another server's."""
+        """The file behind a `data:` URL, bare base64, `media:ID`, or an http(s) link where allowed."""
         if url.startswith("media:"):
             return await asyncio.to_thread(self._media.find, url.removeprefix("media:"), kind)
         if url.lower().startswith(("http:", "https:")):
-            raise Forbidden(
-                f"This server fetches nothing from elsewhere. Send the {kind} itself: a data: URL or a file."
-            )
+            with await self._links.get(url) as file:
+                return await self.file(file, kind)
         if not url:
             raise BadMedia(f"The {kind} is empty: send a data: URL or a file.")
         return await self.file(from_data_url(url, self._media.limits), kind)
@@ -143,8 +168,8 @@ class Intake:
         if not kinds:
             return self._models.default(Task.TEXT_GENERATION)
         some = {kind: self._models.understands([kind]) for kind in kinds}
-        known = "".join(f" {one.id} understands {WORDS[kind]} alone." for kind, one in some.items() if one)
-        what = " and ".join(WORDS[kind] for kind in kinds)
+        known = "".join(f" {one.id} understands {NOUNS[kind]} alone." for kind, one in some.items() if one)
+        what = " and ".join(NOUNS[kind] for kind in kinds)
         raise UnsupportedTask(
             f"No single model here understands {what} together.{known} "
             "Leave `plan` on, so that several work together, or register a model for any-to-any."
@@ -189,6 +214,13 @@ class Intake:
             case AudioPart():
                 taken.append(await self.link(part.input_audio.data, "audio"))
                 return AudioPart(input_audio=part.input_audio.model_copy(update={"data": taken[-1].url}))
+
+
+def _begun(file: BinaryIO) -> bytes:
+    """The first bytes of a file, which is then read again."""
+    head = file.read(HEAD)
+    file.seek(0)
+    return head
 
 
 def _named(name: str, group: Group | None) -> Task:

@@ -15,6 +15,7 @@ from ..logs import request_level
 from ..service import Service
 from ..tools import Tool
 from . import auth, chat, compare, inference, media, models, operations, websocket
+from .docs import TAGS, add_docs, document_keys
 from .errors import HANDLERS, problems
 from .middleware import BodyLimit, Envelope, SameOrigin
 from .openai import audio, completions, others
@@ -66,6 +67,9 @@ def create_app(
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_tags=TAGS,
         exception_handlers=HANDLERS,
         responses=problems(401, 422, 429, 500),
         # The first stands outermost.
@@ -86,6 +90,8 @@ def create_app(
     app.state.service = service
     app.state.views = views
     _add_routes(app)
+    add_docs(app)
+    document_keys(app)
     if door is not None:
         app.router.routes.extend(Route(path, door) for path in ("/gradio_api/mcp", "/gradio_api/mcp/"))
     if demo is not None:
@@ -126,11 +132,23 @@ def _add_routes(app: FastAPI) -> None:
         more: dict[str, Any] = {"response_model": answer, "openapi_extra": inference.MEDIA_FORM}
         route("POST", f"/inference/{name}", infer, "inference", *failures, **more)
 
+    route("POST", "/media", media.keep_media, "inference", 400, 413, 415, 503, status_code=201)
     route("GET", "/media/{id}", media.show_media, "inference", 404, response_class=FileResponse)
 
     failures = (404, 409, 413, 503)
     route("POST", "/chat/start", chat.start_chat, "chat", 404, 413, 503, status_code=201)
     route("GET", "/chat", chat.list_chats, "chat")
+    packed: Any = {"requestBody": {"required": True, "content": {"application/zip": {}}}}
+    route(
+        "POST",
+        "/chat/import/archive",
+        chat.import_archive,
+        "chat",
+        413,
+        503,
+        status_code=201,
+        openapi_extra=packed,
+    )
     route("POST", "/chat/import", chat.import_chat, "chat", 413, 503, status_code=201)
     route("GET", "/chat/{id}", chat.get_chat, "chat", 404)
     route("PATCH", "/chat/{id}", chat.change_chat, "chat", 404, 503)

@@ -5,16 +5,18 @@ or `UnsupportedMediaType`, with words that say what would work.
 """
 
 from .clips import Clip, clip_bytes, open_clip
-from .container import TAKEN, Limits, check, data_url, from_data_url, head_of, kind_of, sniff
+from .container import HEAD, TAKEN, Limits, check, data_url, from_data_url, head_of, kind_of, sniff
 from .film import Film
 from .frames import Frame, Frames
 from .images import image_bytes, open_image, preview
+from .links import Links
 from .listening import Recording, has_sound, listening
 from .reel import ClipInfo
 from .sounds import Sound, open_sound, wav_bytes
 from .store import MediaStore
 
 __all__ = [
+    "HEAD",
     "TAKEN",
     "Clip",
     "ClipInfo",
@@ -22,6 +24,7 @@ __all__ = [
     "Frame",
     "Frames",
     "Limits",
+    "Links",
     "MediaStore",
     "Recording",
     "Sound",

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import io
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,13 @@ def text(result: CallToolResult) -> str:
     block = result.content[0]
     assert isinstance(block, TextContent)
     return block.text
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 async def test_the_tools_are_the_public_endpoints(server: Server):
@@ -142,20 +149,17 @@ async def test_a_client_that_goes_stops_the_compute(server: Server):
         body = call | {"params": {"name": "generate", "arguments": ask}}
         accept = {"Accept": "application/json, text/event-stream"}
         asked = asyncio.create_task(http.post(f"{server.url}{mcp.PATH}", json=body, headers=accept))
-        while server.service.jobs.counts == (0, 0):
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: any(server.service.jobs.counts))
         asked.cancel()
-    deadline = time.monotonic() + 30
-    while server.service.jobs.counts != (0, 0):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(until, lambda: not any(server.service.jobs.counts))
     assert server.service.records.recent(1)[0].finish_reason == "cancelled"
 
 
 async def test_keys_and_limits_hold_here_too(tmp_path: Path):
     service = Service(settings(tmp_path, api_keys="k", rate_limit="2/hour"))
     with serving(service, ui.build(service), **ui.MOUNT) as server:
-        assert httpx.post(f"{server.url}{mcp.PATH}", json={}).status_code == 401
+        async with httpx.AsyncClient(base_url=server.url) as http:
+            assert (await http.post(mcp.PATH, json={})).status_code == 401
         async with talking(server.url, **{"X-API-Key": "k"}) as session:
             await session.list_tools()
             assert not (await session.call_tool("cache_stats", {})).isError

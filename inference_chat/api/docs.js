@@ -1,0 +1,8 @@
+SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#routes",
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "none",
+  validatorUrl: null, // the document stays on this machine
+});
