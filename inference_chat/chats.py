@@ -26,7 +26,7 @@ from .schema import JSON, Content, Message, Request, explain
 from .sessions import Sessions
 from .settings import Settings
 from .tasks import Task
-from .turns import Alone, Turn, check_text, failure, outcome, prompt_of
+from .turns import Alone, Turn, check_text, failure, kinds_of, outcome, prompt_of
 from .unstored import Unstored
 
 __all__ = ["Chats", "Turn"]
@@ -181,6 +181,7 @@ class Chats:
         record = self._models.record(model or session.model)
         options = self._models.parameters(record, Task.TEXT_GENERATION, session.settings, settings or {})
         self._check(content)
+        self._models.require(record, kinds_of(content))
 
         async def begin(session: Session) -> Turn:
             parent = session.head_id if parent_id == "head" else parent_id

@@ -8,7 +8,7 @@ import asyncio
 import builtins
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -32,30 +32,30 @@ from .registry import ModelRecord, Registry
 from .runners import OPTIONS, family_of, words_of
 from .runners.checkpoint import Checkpoint, inspect
 from .schema import JSON, Options, explain
+from .senses import AUTO, NOUNS, takes
 from .settings import Settings
 from .tasks import TASKS, Kind, Task
 
 logger = logging.getLogger(__name__)
 PREFERRED = "starter-"
 STATUSES = get_args(Status)
-AUTO = ModelRecord(
-    name="auto",
-    description="Takes what a message needs: one model that understands it, or several, step by step.",
-    model_type="Plan",
-    framework="plan",
-    capabilities=("Chat", "Multimodal"),
-    tasks=(Task.TEXT_GENERATION, Task.ANY_TO_ANY),
-    tags=("text", "image", "audio", "video"),
-)
-"""Not in the registry: requests for it are planned, and other models do the work."""
 WORDS_OF_TASKS = {needs.word: task for task, needs in TASKS.items()} | {"Chat": Task.TEXT_GENERATION}
 
 
 class Models:
     """The models of this service."""
 
-    def __init__(self, settings: Settings, registry: Registry, records: Records, pool: Pool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        records: Records,
+        pool: Pool,
+        accuracy: Callable[[str, str | None], float | None] = lambda model, digest: None,
+    ) -> None:
+        """`accuracy` tells the share that a version with these weights was measured to be right about."""
         self._settings = settings
+        self._accuracy = accuracy
         self._registry = registry
         self._records = records
         self._pool = pool
@@ -157,6 +157,18 @@ class Models:
                 f"{record.id} does {', '.join(record.tasks)}, not {task}; choose another model."
             )
         return record
+
+    def require(self, record: ModelRecord, kinds: Collection[Kind]) -> None:
+        """Raises `UnsupportedTask` when a model takes no files of these kinds, with those that do."""
+        untaken = sorted(set(kinds) - takes(record))
+        if not untaken or not record.tasks or Task.ANY_TO_ANY in record.tasks:
+            return  # a model for anything says itself what it cannot take
+        able = self.understands(kinds)
+        others = f"{able.id}, or `auto`" if able else "`auto`"
+        what = " and ".join(NOUNS[kind] for kind in untaken)
+        raise UnsupportedTask(
+            f"{record.id} takes no {what}. Choose {others}, which takes all that is attached."
+        )
 
     def options(self, ref: str | None, task: Task = Task.TEXT_GENERATION) -> type[Options]:
         """The class of a model's parameters."""
@@ -328,23 +340,10 @@ class Models:
             "latency_ms_p50": cost.get("latency_ms_p50"),
             "latency_ms_p95": cost.get("latency_ms_p95"),
             "tokens_per_second": cost.get("tokens_per_second"),
-            "accuracy": None,
+            "accuracy": self._accuracy(record.id, record.sha256),
             "last_used_at": cost.get("last_used_at"),
         }
         return shown
-
-
-def takes(record: ModelRecord) -> frozenset[Kind]:
-    """The kinds of media that a model talks about, beside text."""
-    if record.name == AUTO.name:
-        return frozenset(("image", "audio", "video"))
-    does = frozenset(record.tasks)
-    kinds: dict[Kind, bool] = {
-        "image": bool(does & {Task.IMAGE_TEXT_TO_TEXT, Task.VISUAL_QUESTION_ANSWERING}),
-        "video": Task.VIDEO_TEXT_TO_TEXT in does,
-        "audio": {Task.ANY_TO_ANY, Task.AUTOMATIC_SPEECH_RECOGNITION} <= does,
-    }
-    return frozenset(kind for kind, taken in kinds.items() if taken)
 
 
 def _of_card(card: ModelCard | None) -> JSON:

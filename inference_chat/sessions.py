@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from sqlalchemy import delete, insert, select, update
 
+from .archives import ids_of
 from .database import Stored, clean
 from .errors import Conflict, InvalidRequest
 from .events import Receipt, Timing, Usage
@@ -286,6 +287,12 @@ class Sessions(Stored):
             session = find_session(connection, session_id)
             rows = connection.execute(whole_tree(session_id)).mappings()
             return to_json(session, [to_message(row) for row in rows])
+
+    def media(self) -> set[str]:
+        """The files that conversations name, so that they are kept."""
+        with self._database.read() as connection:
+            told = connection.scalars(select(messages.c.parts).where(messages.c.parts.is_not(None)))
+            return {id for parts in told for id in ids_of({"messages": [{"content": parts}]})}
 
     def markdown(self, session_id: str) -> str:
         """What people see of the conversation, as a readable document."""

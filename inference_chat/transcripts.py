@@ -154,8 +154,8 @@ def _part(part: Part) -> str:
             return _linked("image", link)
         case VideoPart(video_url=link):
             return _linked("video", link)
-        case AudioPart():
-            return "*(attached sound)*"
+        case AudioPart(input_audio=sound):
+            return _linked("sound", Link(url=sound.data if sound.data.startswith("media:") else "data:"))
         case _:
             assert_never(part)
 

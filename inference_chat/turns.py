@@ -9,7 +9,8 @@ from .errors import InferenceChatError, InvalidRequest, TooLarge
 from .events import Event, Finished
 from .jobs import Job
 from .messages import ChatMessage
-from .schema import JSON, Message
+from .schema import JSON, Content, Message
+from .tasks import Kind
 
 
 @dataclass(eq=False)
@@ -74,6 +75,13 @@ def check_text(text: str, most: int) -> None:
         raise TooLarge(f"The text has {len(text):,} characters, {most:,} are allowed; shorten it.")
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InvalidRequest("The text has half a character (a lone surrogate); send whole ones.")
+
+
+def kinds_of(content: Content) -> set[Kind]:
+    """The kinds of files that a message holds."""
+    kinds: dict[str, Kind] = {"image_url": "image", "input_audio": "audio", "video_url": "video"}
+    parts = () if isinstance(content, str) else content
+    return {kinds[part.type] for part in parts if part.type in kinds}
 
 
 def outcome(finished: Finished) -> JSON:

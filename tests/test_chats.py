@@ -15,6 +15,7 @@ from inference_chat.errors import (
     SessionNotFound,
     StorageFailed,
     TooLarge,
+    UnsupportedTask,
 )
 from inference_chat.media import data_url, image_bytes
 from inference_chat.schema import ImagePart, Link, Request, TextPart
@@ -263,6 +264,15 @@ async def test_models_switch_and_fifty_talk_at_once(tmp_path: Path, tiny_llama: 
         await asyncio.gather(*(talk(number) for number in range(50)))
 
 
+async def test_a_picture_for_a_model_of_text_is_refused_before_anything_is_stored(
+    service: Service, session: str
+):
+    content = (ImagePart(image_url=Link(url=data_url(image_bytes(Image.new("RGB", (2, 2))), "image/png"))),)
+    with pytest.raises(UnsupportedTask, match="takes no pictures"):
+        await service.chats.send(ANNE, session, content)
+    assert await service.chats.path(ANNE, session) == []
+
+
 async def test_a_picture_in_a_message_reaches_the_model_as_a_file(
     service: Service, session: str, monkeypatch
 ):
@@ -274,6 +284,7 @@ async def test_a_picture_in_a_message_reaches_the_model_as_a_file(
         return start(request)
 
     monkeypatch.setattr(service.jobs, "start", noted)
+    service.registry.update("tiny-llama@1.0.0", tasks=("text-generation", "image-text-to-text"))
     picture = image_bytes(Image.new("RGB", (2, 2)))
     link = Link(url=data_url(picture, "image/png"))
     await say(service, session, (TextPart(text="What is this?"), ImagePart(image_url=link)))

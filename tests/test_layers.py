@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "inference_chat"
 ROWS: list[set[str]] = [
     {"errors", "tasks", "schema", "events", "settings", "logs"},
     {"cards", "catalog", "database", "files", "media", "messages", "motion", "outputs", "transcripts", "tree"}
-    | {"search", "cues", "differences", "ratings", "reports", "votes", "wishes"}
+    | {"archives", "senses", "search", "cues", "differences", "ratings", "reports", "votes", "wishes"}
     | {"registry", "sessions", "records", "slots", "cache", "labelled", "evaluations", "scoring"},
     {"runners"},
     {
@@ -27,6 +27,11 @@ ROWS: list[set[str]] = [
         "intake",
         "models",
         "overview",
+        "evaluate",
+        "measuring",
+        "sets",
+        "exports",
+        "planning",
     }
     | {"turns", "unstored"}
     | {"chats", "compare", "recommend", "service"},

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Query
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -157,9 +158,13 @@ async def clear_chat(service: TheService, caller: TheCaller, id: str) -> Session
 
 
 async def export_chat(
-    service: TheService, caller: TheCaller, id: str, format: Literal["json", "markdown"] = "json"
+    service: TheService, caller: TheCaller, id: str, format: Literal["json", "markdown", "zip"] = "json"
 ) -> Response:
-    """The whole conversation to keep: every branch as JSON, or what is shown as Markdown."""
+    """The whole conversation to keep: all branches as JSON, what is shown as Markdown, all of it as zip."""
+    if format == "zip":
+        path = await service.exports.pack(caller, id)
+        gone = BackgroundTask(service.exports.drop, path)
+        return FileResponse(path, media_type="application/zip", filename=f"{id}.zip", background=gone)
     if format == "markdown":
         text = await service.chats.markdown(caller, id)
         return PlainTextResponse(text, media_type="text/markdown", headers=_file(f"{id}.md"))
@@ -171,6 +176,11 @@ async def import_chat(
 ) -> SessionAnswer:
     """Add an exported conversation, under new ids."""
     return session_answer(await service.chats.load(caller, body))
+
+
+async def import_archive(request: Request, service: TheService, caller: TheCaller) -> SessionAnswer:
+    """Add a conversation that was exported as zip, the files that were sent in it included."""
+    return session_answer(await service.exports.unpack(caller, await request.body()))
 
 
 # --- messages -----------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """Answers about pictures from what a detector found in them, with the regions they rest on."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..events import Box
 from .book import Book
@@ -170,7 +172,7 @@ def _relation(question: Question, pictures: Pictures, book: Book) -> str:
         others = [
             one for one in pictures.seen if one is not anchor and _is(one, question.way, anchor, pictures)
         ]
-        others.sort(key=lambda one, to=anchor: _distance(one, to))
+        others.sort(key=partial(_distance, anchor))
         if others:
             names = listed([f"{a(one.label)} {cite(one, book)}" for one in others])
             verb = "is" if len(others) == 1 else "are"
@@ -256,13 +258,14 @@ def _is(one: Seen, way: str, other: Seen, pictures: Pictures) -> bool:
     width, height = pictures.sizes[one.picture]
     dx, dy = one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]
     if way == "near":
-        return _distance(one, other) < 1.5 * max(one.area, other.area) ** 0.5
-    return {
+        return _distance(one, other) < 1.5 * math.sqrt(max(one.area, other.area))
+    sides: dict[str, bool] = {
         "left": dx < -CLOSE * width,
         "right": dx > CLOSE * width,
         "above": dy < -CLOSE * height,
         "below": dy > CLOSE * height,
-    }[way]
+    }
+    return sides[way]
 
 
 def _distance(one: Seen, other: Seen) -> float:

@@ -8,11 +8,12 @@ import asyncio
 
 from ..engine import Emit, Engine
 from ..errors import InvalidRequest
-from ..events import Finished, Receipt, Timing
+from ..events import Finished, FinishReason, Receipt, Timing
 from ..jobs import Job
-from ..models import AUTO, Models
+from ..models import Models
 from ..outputs import output_of
 from ..schema import JSON, Request
+from ..senses import AUTO
 from ..tasks import Task
 from .book import Book
 from .clips import SAID, Heard, words
@@ -41,16 +42,16 @@ class Planner:
         book = Book()
         try:
             await _Plan(steps, parts_of(request), book).answer()
-            reasons = steps.reasons
+            reasons: tuple[FinishReason, ...] = steps.reasons
         except Stopped:
             reasons = ("cancelled",)
         emit(self._end(steps, book, job, reasons))
 
-    def _end(self, steps: Steps, book: Book, job: Job, reasons: tuple[str, ...]) -> Finished:
+    def _end(self, steps: Steps, book: Book, job: Job, reasons: tuple[FinishReason, ...]) -> Finished:
         now = asyncio.get_running_loop().time()
         first = (steps.first - job.created) * 1000 if steps.first else None
         return Finished(
-            finish_reasons=reasons,  # type: ignore[arg-type]  # one of the steps' own, or `cancelled`
+            finish_reasons=reasons,
             usage=steps.usage,
             timing=Timing(
                 first_token_ms=round(first, 3) if first else None,

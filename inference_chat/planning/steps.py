@@ -6,7 +6,7 @@ from typing import Any
 
 from ..engine import Emit, Engine
 from ..errors import InferenceChatError, ModelNotFound
-from ..events import Event, Finished, Progress, Result, Step, TextDelta, Usage
+from ..events import Event, Finished, FinishReason, Progress, Result, Step, TextDelta, Usage
 from ..jobs import Job
 from ..models import Models
 from ..registry import ModelRecord
@@ -31,7 +31,7 @@ class Steps:
         self.notes: list[str] = []
         self.usage = Usage()
         self.first: float | None = None
-        self.reasons: tuple[Any, ...] = ("stop",)
+        self.reasons: tuple[FinishReason, ...] = ("stop",)
 
     def who(self, *tasks: Task) -> tuple[Task, ModelRecord] | None:
         """The first of these tasks that a model here does, and that model."""
