@@ -11,6 +11,14 @@ CHAT_TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+TOOLS_TEMPLATE = (
+    "{% if tools %}<|system|>{{ tools | tojson }} Call them as <tool_call>…</tool_call>.<|end|>{% endif %}"
+    "{% for m in messages %}<|{{ 'user' if m.role == 'tool' else m.role }}|>{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}<tool_call>\n{{ c.function | tojson }}\n</tool_call>{% endfor %}"
+    "<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+"""One that knows tools, in the way of Hermes and Qwen."""
+
 SPECIAL = ["<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
 MERGES = [("t", "h"), ("th", "e"), ("Ġ", "a"), ("Ġ", "the"), ("i", "n"), ("e", "r"), ("o", "n")]
 
@@ -23,12 +31,14 @@ def build(
     layers: int = 2,
     width: int = 64,
     dtype: str = "float32",
+    template: str = CHAT_TEMPLATE,
 ) -> Path:
     """Write the model into `folder` and return it; `window` is its context length in tokens."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = _tokenizer(window)
+    tokenizer.chat_template = template
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(

@@ -10,6 +10,9 @@ from .grammar import json_rule
 from .tools import Tool
 
 TEXT = r"TEXT: /(.|\n)*/"
+MOST = 16
+"""Calls that one answer is made to hold at most."""
+
 NO_OBJECT = r"TEXT: /([^\s{\[](.|\n)*)?/"
 
 
@@ -136,7 +139,7 @@ def grammar_of(
     `literal` writes a text as part of a rule. `otherwise` is the rule of what may be written instead.
     """
     calls = " | ".join(f"call_{number}" for number in range(len(tools)))
-    more = f"({_rule(form, form.joins, literal)} ({calls}))*" if parallel else ""
+    more = f"({_rule(form, form.joins, literal)} ({calls})){{0,{MOST - 1}}}" if parallel else ""
     tail = f"({calls}) {more} {_rule(form, form.closes, literal)}"
     lines = ["%llguidance {}"]
     if forced:

@@ -25,7 +25,7 @@ HEADS = (
 """What stands before the arguments of a call."""
 
 LEFT = re.compile(
-    r'(?:[\s\]\[,;}]|</tool_call>|<tool_call>|\[TOOL_CALLS\]|<\|python_tag\|>|"id"\s*:\s*"[^"]*")+'
+    r'(?:</tool_call>|<tool_call>|\[TOOL_CALLS\]|<\|python_tag\|>|"id"\s*:\s*"[^"]*"|\[(?!T|$)|[\s\],;}])+'
 )
 """What may stand between two calls."""
 
@@ -127,7 +127,7 @@ class CallReader:
         """Behind a call: another, or text."""
         left = LEFT.match(self._held)
         rest = self._held[left.end() :] if left else self._held
-        if not rest or any(mark.startswith(rest) for mark in MARKS):
+        if not rest or rest.startswith('"') or any(mark.startswith(rest) for mark in MARKS):
             return
         if rest[0] in "{<[" or HEADS[1].match(rest) or not self._mark:
             self._state = self._head

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ..errors import InvalidRequest, ModelFailed
 from ..schema import JSON, Frozen, JSONObject
@@ -22,6 +22,8 @@ ANY_OBJECT: JSON = {"type": "object"}
 
 class JsonSchema(Frozen):
     """What an answer must look like; `schema` is a JSON schema."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     name: str = Field("answer", max_length=64)
     description: str | None = None

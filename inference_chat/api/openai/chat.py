@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ...errors import InvalidRequest
-from ...events import Finished, Result, TextDelta
+from ...events import Finished, Result, TextDelta, ToolCallDelta
 from ...jobs import Job
-from ...schema import JSON, Content, Message
+from ...schema import JSON, Content, Message, ToolCall
 from ...tasks import Group
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
-from .wire import FINISHED, WIRE, Asked, chat_logprobs, unsupported, usage_of
+from .wire import FINISHED, WIRE, Asked, begun, chat_logprobs, usage_of
 
 
 class ChatTurn(BaseModel):
@@ -25,13 +25,24 @@ class ChatTurn(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    role: Literal["system", "developer", "user", "assistant"]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Content | None = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
 
     @property
     def message(self) -> Message:
         role = "system" if self.role == "developer" else self.role
-        return Message(role=role, content=self.content or "")
+        calls = self.tool_calls or () if role == "assistant" else ()
+        name = self.name if role == "tool" else None
+        return Message(
+            role=role,
+            content=self.content or "",
+            tool_calls=calls,
+            tool_call_id=self.tool_call_id,
+            name=name,
+        )
 
 
 class ChatRequest(Asked):
@@ -42,9 +53,13 @@ class ChatRequest(Asked):
     max_completion_tokens: int | None = Field(None, description="The newer name of `max_tokens`.")
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
-    response_format: JSON | None = Field(None, description='Only `{"type": "text"}`.')
-    tools: list[JSON] | None = None
-    tool_choice: Any = None
+    response_format: JSON | None = Field(
+        None, description="`text`, `json_object`, or `json_schema` with a schema that is kept to."
+    )
+    tools: list[JSON] | None = Field(
+        None, description="Functions to call, for models whose template knows them."
+    )
+    tool_choice: Any = Field(None, description="`none`, `auto`, `required`, or the function to call.")
     parallel_tool_calls: bool | None = None
 
     @property
@@ -52,10 +67,8 @@ class ChatRequest(Asked):
         """Parameters of the run; raises `InvalidRequest` for what cannot be honoured."""
         if self.top_logprobs and not self.logprobs:
             raise InvalidRequest("top_logprobs: needs `logprobs` to be true.")
-        if self.response_format and self.response_format.get("type") != "text":
-            raise InvalidRequest("response_format: only text is written here.")
-        unsupported(tools=self.tools)
-        told = self.parameters
+        names = {"response_format", "tools", "tool_choice", "parallel_tool_calls"}
+        told = self.parameters | self.model_dump(include=names, exclude_none=True)
         longest = self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
         if longest is not None:
             told["max_tokens"] = longest
@@ -74,6 +87,7 @@ async def create_chat_completion(
         caller, group=group, model=body.model, messages=messages, parameters=body.options
     )
     if body.stream:
+        await begun(request, job)
         usage = bool(body.stream_options and body.stream_options.include_usage)
         return stream(_chunks(job, usage=usage), only_reader(job), WIRE)
     return JSONResponse(await wait(request, only_reader(job), lambda: _whole(job)))
@@ -84,7 +98,7 @@ async def _whole(job: Job) -> JSON:
     choices = [
         {
             "index": index,
-            "message": {"role": "assistant", "content": text, "refusal": None},
+            "message": _said(text, result.tool_calls[index] if result.tool_calls else ()),
             "logprobs": chat_logprobs(tokens),
             "finish_reason": FINISHED[reason],
         }
@@ -96,24 +110,39 @@ async def _whole(job: Job) -> JSON:
     return head | {"choices": choices, "usage": usage_of(result.finished.usage)}
 
 
+def _said(text: str, calls: tuple[ToolCall, ...]) -> JSON:
+    said: JSON = {"role": "assistant", "content": text or None if calls else text, "refusal": None}
+    return said | ({"tool_calls": [call.model_dump() for call in calls]} if calls else {})
+
+
 async def _chunks(job: Job, *, usage: bool) -> AsyncGenerator[JSON, None]:
     head = _head(job, "chat.completion.chunk") | ({"usage": None} if usage else {})
-    begun: set[int] = set()
+    spoken: set[int] = set()
     async with aclosing(job.watch()) as events:
         async for _, event in events:
             match event:
                 case TextDelta(text=text, choice=index, tokens=tokens):
-                    role = {} if index in begun else {"role": "assistant"}
-                    begun.add(index)
+                    role: JSON = {} if index in spoken else {"role": "assistant"}
+                    spoken.add(index)
                     yield head | _choice(index, role | {"content": text}, logprobs=chat_logprobs(tokens))
+                case ToolCallDelta(choice=index):
+                    role = {} if index in spoken else {"role": "assistant", "content": None}
+                    spoken.add(index)
+                    yield head | _choice(index, role | {"tool_calls": [_called(event)]})
                 case Finished():
                     for index, reason in enumerate(event.finish_reasons):
-                        role = {} if index in begun else {"role": "assistant", "content": ""}
+                        role = {} if index in spoken else {"role": "assistant", "content": ""}
                         yield head | _choice(index, role, finish_reason=FINISHED[reason])
                     if usage:
                         yield head | {"choices": [], "usage": usage_of(event.usage)}
                 case _:
                     pass
+
+
+def _called(piece: ToolCallDelta) -> JSON:
+    function = {"name": piece.name} if piece.name else {}
+    named = {"id": piece.id, "type": "function"} if piece.id else {}
+    return {"index": piece.index} | named | {"function": function | {"arguments": piece.arguments}}
 
 
 def _choice(index: int, delta: JSON, finish_reason: str | None = None, logprobs: JSON | None = None) -> JSON:

@@ -1,18 +1,29 @@
 """What all routes below `/v1` have in common: request fields, ids, the event stream, log-probabilities."""
 
+import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 
 from ...errors import InferenceChatError, InvalidRequest
-from ...events import FinishReason, TokenLogprob, Usage
+from ...events import FinishReason, Progress, TokenLogprob, Usage
+from ...jobs import Job
 from ...schema import JSON
 from ..errors import Problem, openai_problem, problem_of
 from ..streaming import Wire
 
-FINISHED: dict[FinishReason, str] = {"stop": "stop", "length": "length", "cancelled": "stop"}
+FINISHED: dict[FinishReason, str] = {
+    "stop": "stop",
+    "length": "length",
+    "cancelled": "stop",
+    "tool_calls": "tool_calls",
+}
+PATIENCE = 10.0
+"""Seconds until an answer that has not begun is begun as a stream, so that proxies see something."""
 
 
 class StreamOptions(BaseModel):
@@ -63,6 +74,38 @@ def _failure(cause: InferenceChatError | Problem) -> JSON:
 
 WIRE = Wire(encode=_encode, failure=_failure, end=b"data: [DONE]\n\n")
 """Server-sent events without names; the last one says that there are no more."""
+
+
+async def begun(request: Request, *jobs: Job) -> None:
+    """Wait until there is something to stream, or for long; raises what is wrong with a job that has failed.
+
+    So what fails before the first word is told with its HTTP status. A client that goes away ends its jobs.
+    """
+    gone: asyncio.Future[Any] = asyncio.ensure_future(_gone(request))
+    first: asyncio.Future[Any] = asyncio.ensure_future(asyncio.gather(*(_first(job) for job in jobs)))
+    try:
+        done, _ = await asyncio.wait({gone, first}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        if first in done:
+            first.result()
+        elif gone in done:
+            for job in jobs:
+                job.cancel()
+    finally:
+        gone.cancel()
+        first.cancel()
+        await asyncio.gather(gone, first, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _first(job: Job) -> None:
+    async with aclosing(job.watch()) as events:
+        async for _, event in events:
+            if not isinstance(event, Progress):
+                return
 
 
 def usage_of(*usages: Usage) -> JSON:
