@@ -3,6 +3,7 @@
 `build(name, folder)` takes well under a second. Weights are large enough that answers vary.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,8 @@ def build(architecture: str, folder: Path, **changes: Any) -> Path:
 
     if architecture == "SamModel":
         return _sam(folder)
+    if architecture == "Sam2VideoModel":
+        return _sam2(folder)
     if architecture == "ViltForQuestionAnswering":
         return _vilt(folder)
     config, settings, processor, prepared = EVERY[architecture]
@@ -345,6 +348,39 @@ def _sam(folder: Path) -> Path:
         size={"longest_edge": 64}, pad_size=LARGE, mask_size={"longest_edge": 16}, mask_pad_size=SMALL
     )
     transformers.SamProcessor(reader).save_pretrained(folder)
+    return folder
+
+
+def _sam2(folder: Path) -> Path:
+    """One with memory; 128 is the least width for which its memories and its pointers go together."""
+    import transformers
+
+    eye: Settings = {"image_size": [64, 64], "hidden_size": 8, "blocks_per_stage": [1, 1, 1, 1]}
+    eye |= {"embed_dim_per_stage": [8, 16, 32, 64], "num_attention_heads_per_stage": [1, 1, 2, 2]}
+    eye |= {"window_size_per_stage": [8, 4, 2, 2], "global_attention_blocks": []}
+    eye |= {"window_positional_embedding_background_size": [2, 2]}
+    vision = transformers.Sam2VisionConfig(
+        backbone_config=transformers.Sam2HieraDetConfig(**eye),
+        backbone_channel_list=[64, 32, 16, 8],
+        backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]],
+        fpn_hidden_size=128,
+    )
+    memory: Settings = {f"memory_{part}": 128 for part in ("attention_hidden_size", "encoder_hidden_size")}
+    memory |= {"memory_fuser_embed_dim": 128, "mask_downsampler_embed_dim": 128, "memory_fuser_num_layers": 1}
+    memory |= {"memory_attention_num_layers": 1, "memory_attention_feed_forward_hidden_size": 16}
+    config = transformers.Sam2VideoConfig(
+        vision_config=vision,
+        prompt_encoder_config={"hidden_size": 128, "image_size": 64, "mask_input_channels": 4},
+        mask_decoder_config={"hidden_size": 128, "mlp_dim": 16, "num_attention_heads": 2},
+        image_size=64,
+        memory_attention_rope_feat_sizes=[4, 4],
+        memory_fuser_intermediate_dim=16,
+        **memory,
+    )
+    model = scattered("Sam2VideoModel", config)
+    model.mask_decoder.pred_obj_score_head.proj_out.bias.data.fill_(5)  # it takes everything for seen
+    model.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps({"size": {"height": 64, "width": 64}}))
     return folder
 
 

@@ -18,6 +18,7 @@ from .dual_encoder import DualEncoderRunner, ZeroShotOptions
 from .embedding import EmbeddingOptions, EncoderRunner
 from .mask_generation import MaskRunner
 from .multimodal import AboutOptions, MultimodalRunner
+from .promptable import PromptableRunner
 from .prompts import MaskOptions
 from .question import QuestionRunner
 from .rewriting import RewritingOptions, RewritingRunner, TranslationOptions
@@ -94,6 +95,7 @@ LOOKS_FOR = (Task.ZERO_SHOT_OBJECT_DETECTION, Task.OBJECT_TRACKING)
 SEGMENTS = (Task.IMAGE_SEGMENTATION,)
 EMBEDS = (Task.IMAGE_FEATURE_EXTRACTION,)
 CUTS_OUT = (Task.MASK_GENERATION,)
+FOLLOWS = (Task.MASK_GENERATION, Task.OBJECT_TRACKING)
 
 PICTURES: tuple[Family, ...] = (
     Family("ForImageClassification", ClassifierRunner, CLASSIFIES),
@@ -108,6 +110,7 @@ PICTURES: tuple[Family, ...] = (
     Family("ViltForQuestionAnswering", QuestionRunner, (Task.VISUAL_QUESTION_ANSWERING,)),
     Family("SamModel", MaskRunner, CUTS_OUT),
     Family("Sam2Model", MaskRunner, CUTS_OUT),
+    Family("Sam2VideoModel", PromptableRunner, FOLLOWS),
     Family("SamHQModel", MaskRunner, CUTS_OUT),
     Family("CLIPModel", DualEncoderRunner, COMPARES),
     Family("MetaClip2Model", DualEncoderRunner, COMPARES),

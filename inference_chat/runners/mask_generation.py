@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
 
-from ..events import Event, Label, Labels, Progress
+from ..events import Event
 from ..schema import Options
 from .checkpoint import Checkpoint
 from .device import Placement
-from .masks import region
+from .masks import tell_regions
 from .prompts import MaskOptions
 from .vision import Size, Tensors, VisionRunner
 
@@ -71,11 +71,7 @@ class MaskRunner(VisionRunner):
         ]
 
     def tell(self, found: Any, index: int, options: Options) -> Iterator[Event]:
-        regions: list[Label] = []
-        for name, score, mask in found:
-            regions += [one] if (one := region(name, score, mask)) else []
-            yield Progress(phase="answering")
-        yield Labels(items=tuple(sorted(regions, key=lambda one: -(one.score or 0.0))), index=index)
+        yield from tell_regions(found, index)
 
     def _cut_out(self, inputs: Tensors, options: MaskOptions) -> list[tuple[str, float, Any]]:
         """Name, quality and mask (height, width) of each object in one picture."""

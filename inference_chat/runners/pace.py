@@ -1,12 +1,15 @@
 """How work on a clip goes: frames a second, time left, and how many frames one step may hold."""
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from ..events import Progress
 
 LONG_STEP = 0.1
 """Seconds that a step may take: so long others wait for their turn, and a stop goes unseen."""
 SEVERAL = 3
+Found = TypeVar("Found")
 
 
 class Pace:
@@ -33,6 +36,13 @@ class Pace:
             self._long, self.batch = 0, max(1, self.batch // 2)
         elif seconds < LONG_STEP / 2 and frames >= self.batch:
             self.batch = min(self._most, 2 * self.batch)
+
+    def timed(self, frames: int, work: Callable[[], Found]) -> Found:
+        """What a step with so many frames finds; how long it was is noted."""
+        began = time.monotonic()
+        found = work()
+        self.took(frames, time.monotonic() - began)
+        return found
 
     def progress(self, frames: int = 0) -> Progress:
         """So many frames more are done."""

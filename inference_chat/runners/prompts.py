@@ -28,8 +28,8 @@ Point = tuple[float, float]
 Corners = tuple[float, float, float, float]
 
 
-class MaskOptions(Options):
-    """Which object is meant; where nothing is said, all that can be told apart."""
+class ShownOptions(Options):
+    """Which object is meant, shown in the picture."""
 
     points: Annotated[tuple[Point, ...], BeforeValidator(_parsed)] = Field(
         (), max_length=MOST, description="Points [x, y] in pixels, all of one object."
@@ -39,11 +39,6 @@ class MaskOptions(Options):
     )
     boxes: Annotated[tuple[Corners, ...], BeforeValidator(_parsed)] = Field(
         (), max_length=MOST, description="Boxes [xmin, ymin, xmax, ymax] in pixels, each around one object."
-    )
-    alternatives: bool = Field(False, description="Tell all masks that are considered, not only the best.")
-    threshold: float = Field(0.0, ge=0, le=1, description="Masks at least this sure.")
-    points_per_side: int = Field(
-        16, ge=1, le=64, description="Without points and boxes: the grid of points that is tried."
     )
 
     @model_validator(mode="after")
@@ -66,3 +61,21 @@ class MaskOptions(Options):
                 raise InvalidRequest(
                     f"points, boxes: ({x:g}, {y:g}) lies outside of the picture of {width} × {height} pixels."
                 )
+
+    def scaled(self, across: float, down: float) -> "ShownOptions":
+        """The same in a picture so many times as wide and high."""
+        return ShownOptions(
+            points=tuple((x * across, y * down) for x, y in self.points),
+            point_labels=self.point_labels,
+            boxes=tuple((a * across, b * down, c * across, d * down) for a, b, c, d in self.boxes),
+        )
+
+
+class MaskOptions(ShownOptions):
+    """Which object is meant; where nothing is said, all that can be told apart."""
+
+    alternatives: bool = Field(False, description="Tell all masks that are considered, not only the best.")
+    threshold: float = Field(0.0, ge=0, le=1, description="Masks at least this sure.")
+    points_per_side: int = Field(
+        16, ge=1, le=64, description="Without points and boxes: the grid of points that is tried."
+    )

@@ -1,7 +1,6 @@
 """Objects followed through a clip: a detector of pictures looks at its frames; objects keep their numbers."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from math import ceil
 from threading import Event as Flag
@@ -9,16 +8,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..errors import InferenceChatError
+from ..errors import InferenceChatError, InvalidRequest
 from ..events import Box, Event, File, Finished, Footage, Label, Labels, VideoReady
 from ..media import TAKEN, ClipInfo, Film, Frame, Frames
 from ..motion import Line, Zone
-from ..schema import Options, Request
+from ..schema import Request
 from ..tasks import Task
 from .detection import DetectorRunner, ZeroShotDetectorRunner
 from .follower import WEAK, Follower
 from .overlay import Overlay
 from .pace import Pace
+from .prompts import ShownOptions
 from .words import Words
 
 PATIENCE = 0.05
@@ -29,7 +29,7 @@ Drawn = tuple[Sequence[Label], float]
 Corners = Annotated[Zone, Field(min_length=3, max_length=100)]
 
 
-class TrackingOptions(Options):
+class TrackingOptions(ShownOptions):
     """Which objects of a clip are followed, how, and what is told of them."""
 
     threshold: float | None = Field(
@@ -58,10 +58,13 @@ class TrackingOptions(Options):
     zones: tuple[Corners, ...] = Field(
         (), max_length=20, description="Count objects in polygons, each [[x, y], …] in pixels of the clip."
     )
+    at_s: float = Field(
+        0.0, ge=0, description="Of points and boxes: the moment at which they show what is meant, in seconds."
+    )
     render: bool = Field(False, description="Make a clip with the objects drawn in.")
 
 
-class _Follows(DetectorRunner):
+class Follows(DetectorRunner):
     """A detector that also follows what it finds through clips."""
 
     def run(self, request: Request, stop: Flag) -> Iterator[Event]:
@@ -70,11 +73,11 @@ class _Follows(DetectorRunner):
             return
         options = request.options
         assert isinstance(options, TrackingOptions)
-        self._check(self.example.model_copy(update={"labels": options.labels}))
         clip = next(medium for medium in request.media if medium.kind == "video")
         with Frames(
             clip.path, TAKEN, fps=options.fps, max_side=lambda info: self._side(info, options)
         ) as frames:
+            self.ready(options, frames.info)
             if not options.render:
                 yield from self._followed(frames, options, stop, None)
                 return
@@ -94,12 +97,12 @@ class _Follows(DetectorRunner):
             height=info.height,
         )
         yield pace.progress()
-        follower = self._follower(options, info)
+        look = self.looking(options, info, pace)
         while not stop.is_set() and (batch := frames.take(pace.batch, PATIENCE)) is not None:
             if not batch:  # the decoder is behind: others may go on
                 yield pace.progress()
                 continue
-            for frame, found in zip(batch, self._looked(batch, follower, options, pace), strict=True):
+            for frame, found in zip(batch, look(batch), strict=True):
                 scale = info.width / frame.picture.width
                 if film:
                     yield from self._drawn(film, frame, found, stop, pace)
@@ -115,19 +118,29 @@ class _Follows(DetectorRunner):
             yield from _finished(film, options.fps or info.fps, pace, stop, notes)
         yield Finished(finish_reasons=("cancelled" if stop.is_set() else "stop",), notes=tuple(notes))
 
-    def _looked(
-        self, batch: Sequence[Frame], follower: Follower, options: TrackingOptions, pace: Pace
-    ) -> list[tuple[Label, ...]]:
-        """What is followed in each frame of a batch, with boxes in pixels of its picture."""
-        began = time.monotonic()
-        sure = self._sure(options)
-        seen = self.detect([frame.picture for frame in batch], sure * WEAK, options.labels)
-        told = [
-            follower.update(found, frame.time_s, frame.picture)
-            for frame, found in zip(batch, seen, strict=True)
-        ]
-        pace.took(len(batch), time.monotonic() - began)
-        return told
+    def ready(self, options: TrackingOptions, info: ClipInfo) -> None:
+        """Raises `InvalidRequest` when this model cannot follow what the options ask for."""
+        if options.points or options.boxes:
+            raise InvalidRequest(
+                f"points, boxes: {self.checkpoint.name} finds objects by itself; leave them out, "
+                "or choose a model that follows what it is shown, as SAM 2."
+            )
+        self._check(self.example.model_copy(update={"labels": options.labels}))
+
+    def looking(
+        self, options: TrackingOptions, info: ClipInfo, pace: Pace
+    ) -> Callable[[Sequence[Frame]], list[tuple[Label, ...]]]:
+        """What turns frames into what is followed in them, with boxes in pixels of their pictures."""
+        follower, sure = self._follower(options, info), self._sure(options)
+
+        def look(batch: Sequence[Frame]) -> list[tuple[Label, ...]]:
+            seen = self.detect([frame.picture for frame in batch], sure * WEAK, options.labels)
+            return [
+                follower.update(found, frame.time_s, frame.picture)
+                for frame, found in zip(batch, seen, strict=True)
+            ]
+
+        return lambda batch: pace.timed(len(batch), lambda: look(batch))
 
     def _drawn(
         self, film: Film[Drawn], frame: Frame, found: Sequence[Label], stop: Flag, pace: Pace
@@ -164,11 +177,11 @@ class _Follows(DetectorRunner):
         return max(side, DRAWN_SIDE) if options.render else side
 
 
-class TrackingRunner(_Follows):
+class TrackingRunner(Follows):
     """One object detector, for pictures and clips."""
 
 
-class ZeroShotTrackingRunner(_Follows, ZeroShotDetectorRunner):
+class ZeroShotTrackingRunner(Follows, ZeroShotDetectorRunner):
     """One detector that looks for what it is told in words, in pictures and clips."""
 
 
