@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from .evaluations import EvaluationStore
 from .jobs import Jobs
 from .pool import Pool
 from .records import Records
@@ -23,6 +24,7 @@ WINDOWS: dict[Window, tuple[timedelta, int]] = {
     "week": (timedelta(days=7), 84),
 }
 """How long each is, and in how many steps it is drawn."""
+MOST_SCORES = 200  # versions whose accuracy is told
 FRESH = 2.0  # seconds for which the same figures are shown while requests come in
 
 
@@ -39,8 +41,16 @@ class Kept:
 class Overview:
     """The figures of a window of time, and of this moment; use it from one event loop."""
 
-    def __init__(self, records: Records, jobs: Jobs, pool: Pool, cache: Callable[[], JSON]) -> None:
+    def __init__(
+        self,
+        records: Records,
+        scores: EvaluationStore,
+        jobs: Jobs,
+        pool: Pool,
+        cache: Callable[[], JSON],
+    ) -> None:
         self._records = records
+        self._scores = scores
         self._jobs = jobs
         self._pool = pool
         self._cache = cache
@@ -57,7 +67,7 @@ class Overview:
         }
 
     async def of(self, window: Window) -> JSON:
-        """The figures of models and tasks, `totals`, a `series` over time and `failures`, and `now`."""
+        """The figures of models and tasks, `totals`, a `series`, `failures`, `accuracy`, and those of `now`."""
         async with self._computing:
             kept = self._kept.get(window)
             if kept is None or self._stale(kept):
@@ -67,11 +77,21 @@ class Overview:
                     slot_of(now()),
                     asyncio.get_running_loop().time(),
                 )
-        return {**kept.figures, **self.now()}
+        accuracy = await asyncio.to_thread(self._accuracy)
+        return {**kept.figures, **self.now(), "accuracy": accuracy}
 
     def _stale(self, kept: Kept) -> bool:
         old = asyncio.get_running_loop().time() - kept.at >= FRESH
         return old and (kept.written != self._records.written or kept.slot != slot_of(now()))
+
+    def _accuracy(self) -> list[JSON]:
+        """What versions were measured to be right about, the newest of each; kept in memory by the store."""
+        return [
+            {"model": one.model, "score": one.score, "measured_at": one.measured_at.isoformat()}
+            | {name: one.figures.get(name) for name in ("set", "measure", "rows")}
+            for one in self._scores.measured()[:MOST_SCORES]
+            if one.measured_at
+        ]
 
     def _computed(self, window: Window) -> JSON:
         length, points = WINDOWS[window]
@@ -88,6 +108,4 @@ class Overview:
             },
             "series": series,
             "failures": self._records.failures(length),
-            "accuracy": {},
-            "versions": [],
         }

@@ -13,16 +13,20 @@ from .compare import Comparison, Comparisons
 from .database import open_database
 from .engine import Engine
 from .errors import InferenceChatError, InvalidRequest, Overloaded
+from .evaluate import Evaluations
+from .evaluations import EvaluationStore
+from .exports import Exports
 from .intake import Intake
 from .jobs import Job, Jobs
+from .measuring import Tools
 from .media import Limits, MediaStore
 from .models import Models
 from .overview import Overview, Window
 from .planning import Planner
 from .pool import Pool
 from .ratings import Rating, rate
-from .records import Records
 from .recommend import Recommender
+from .records import Records
 from .registry import ModelRecord, Registry
 from .schema import JSON
 from .sessions import Sessions
@@ -47,7 +51,8 @@ class Service:
         self.sessions = Sessions(self._database)
         self.records = Records(self._database)
         self.pool = Pool(settings, self._find, self._loaded)
-        self.models = Models(settings, self.registry, self.records, self.pool)
+        scores = EvaluationStore(self._database)
+        self.models = Models(settings, self.registry, self.records, self.pool, scores.accuracy)
         self.engine = Engine(settings, self.registry, self.pool, self.records)
         self.allowances = Allowances(settings)
         self.jobs = Jobs(
@@ -56,16 +61,19 @@ class Service:
             settings.max_queued_inference,
             self.allowances,
         )
-        self.overview = Overview(self.records, self.jobs, self.pool, self.cache_stats)
+        self.overview = Overview(self.records, scores, self.jobs, self.pool, self.cache_stats)
         limits = Limits(max_bytes=settings.max_body_mb << 20, max_clip_seconds=settings.max_clip_minutes * 60)
         self.media = MediaStore(settings.media_dir, limits)
         self.intake = Intake(settings, self.models, self.media)
+        tools = Tools(scores, self.models, self.intake, self.jobs)
+        self.evaluations = Evaluations(tools, settings.media_dir.with_name("sets"))
         self.comparisons = Comparisons(self.intake, self.registry, self.pool, self.jobs)
         self.votes = Votes(self._database)
         self.recommender = Recommender(
             self.registry, self.models, self.records, self.pool, self.intake, self.jobs
         )
         self.chats = Chats(settings, self.sessions, self.models, self.jobs, self.intake)
+        self.exports = Exports(settings, self.chats, self.intake)
         self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
         self._warm = False
@@ -103,6 +111,7 @@ class Service:
             return
         self._drained = True
         await self.jobs.settle(seconds)
+        await self.evaluations.close()
         await self.chats.close()
         await self.jobs.close()
         self.stopping.set()
@@ -112,6 +121,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.evaluations.close()
         await self.chats.close()
         await self.comparisons.close()
         await self.jobs.close()
@@ -215,7 +225,8 @@ class Service:
         self.models.loaded(record, size)
 
     async def _clean_media(self) -> None:
-        await asyncio.to_thread(self.media.clean, self.settings.media_keep_hours * 3600)
+        needed = await asyncio.to_thread(self.sessions.media)
+        await asyncio.to_thread(self.media.clean, self.settings.media_keep_hours * 3600, needed)
 
     async def _clean_cache(self) -> None:
         self.engine.cache.clean()

@@ -72,7 +72,7 @@ function measured() {
   const rows = Object.entries(figures[by]).slice(0, 50).map(([name, one]) => [
     name, amount(one.requests), one.errors ? el("b", { class: "ic-bad" }, amount(one.errors)) : "0", amount(one.tokens_per_second),
     amount(one.latency_ms_p50, "ms"), amount(one.latency_ms_p95, "ms"), amount(one.latency_ms_p99, "ms"),
-    ...(by === "models" ? [amount(figures.memory.models[name] ?? null, "B"), amount(figures.accuracy[name] ?? null, "%")] : [])]);
+    ...(by === "models" ? [amount(figures.memory.models[name] ?? null, "B"), amount(figures.accuracy.find((one) => one.model === name)?.score ?? null, "%")] : [])]);
   const head = [by === "models" ? "Model" : "Task", "Requests", "Errors", "Tokens/s", "p50", "p95", "p99", ...(by === "models" ? ["Memory", "Accuracy"] : [])];
   return [part("Latency and speed", switcher("Latency and speed by", { models: "By model", tasks: "By task" }, by, (key) => { by = key; drawDashboard(); })),
     table("Latency and speed", head, rows)];
@@ -105,11 +105,15 @@ function failures() {
   }))];
 }
 
+// Every version that was measured, beside the version before it on the same set.
 function versions() {
-  const found = figures.versions;
+  const found = figures.accuracy;
   if (!found.length) return [part("Accuracy over versions"), el("p", { class: "ic-quietly" }, "Nothing has been evaluated yet: the tab Evaluate measures models on a labelled set.")];
-  return [part("Accuracy over versions"), table("Accuracy over versions", ["Model", "Version", "Set", "Measure", "Result", "Measured"], found.map((one) => [
-    one.name, one.version, one.set, one.metric, el("b", {}, amount(one.score, "%")), new Date(one.at).toLocaleDateString()]))];
+  const rows = [...found].sort((one, other) => one.model.localeCompare(other.model, undefined, { numeric: true }));
+  const before = (at) => (at && rows[at - 1].model.split("@")[0] === rows[at].model.split("@")[0] && rows[at - 1].set === rows[at].set ? rows[at].score - rows[at - 1].score : null);
+  const change = (by) => (by === null ? "–" : el("b", { class: by < 0 ? "ic-bad" : "" }, `${by > 0 ? "+" : ""}${(by * 100).toFixed(1)}`));
+  return [part("Accuracy over versions"), table("Accuracy over versions", ["Model", "Result", "Against the version before", "Set", "Rows", "Measured"], rows.map((one, at) => [
+    one.model, amount(one.score, "%"), change(before(at)), one.set, amount(one.rows), new Date(one.measured_at).toLocaleDateString()]))];
 }
 
 function drawDashboard() {
