@@ -175,8 +175,9 @@ class Memory:
     def _forget(self) -> None:
         """Drop what the model looks back at no more; the frames themselves are needed once."""
         last = self._next - 1
-        for at in [at for at in self._session.processed_frames if at < last]:
-            del self._session.processed_frames[at]
+        frames = self._session.processed_frames or {}
+        for at in [at for at in frames if at < last]:
+            del frames[at]
         for kept in self._session.output_dict_per_obj.values():
             past = kept["non_cond_frame_outputs"]
             for at in [at for at in past if at < last - self._kept]:
