@@ -99,7 +99,7 @@ def making(service: Service, make: Make) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
             words = gr.Textbox(label=make.ask, lines=2, placeholder=make.example)
-            # Hidden with what is around it: an update of its own would give it back Gradio's way of reading it.
+            # Hidden by its column: an update of its own would give it back Gradio's way of reading it.
             with gr.Column(visible=False) as around:
                 picture = files.picture("Picture to start from")
             starting = (lambda task: [gr.Column(visible=wants(task)[0])], [around])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ..events import Finished, ImageReady, Result
+from ..events import Event, Finished, ImageReady, Labels, Result, Span, TextDelta
 from ..jobs import Job
 from ..outputs import Output, output_of
 from ..schema import JSON
@@ -52,11 +52,33 @@ async def shown(job: Job, result: Result) -> JSON:
 
 
 def sketched(job: Job) -> JSON | None:
-    """What a picture under way looks like, for the view; None where there is nothing to see yet."""
+    """What there is of a result under way, for the view; None where there is nothing to see yet."""
     for event in reversed(job.events):
-        if isinstance(event, ImageReady) and event.role == "preview":
-            return {"id": job.id, "preview": event.image.url()}
+        match event:
+            case ImageReady(role="preview"):
+                return {"id": job.id, "preview": event.image.url()}
+            case Labels(frame=int()):
+                return {"id": job.id, "sofar": _followed(job.events)}
+            case Span(kind="scene"):
+                return {"id": job.id, "sofar": {"scenes": _scenes(job.events)}}
+            case TextDelta():
+                texts = (one.text for one in job.events if isinstance(one, TextDelta) and one.index == 0)
+                return {"id": job.id, "sofar": {"text": "".join(texts)}}
     return None
+
+
+def _followed(events: Sequence[Event]) -> JSON:
+    """How many objects of each kind have been followed so far."""
+    labels = (item for one in events if isinstance(one, Labels) for item in one.items)
+    kinds = {item.track: item.label for item in labels}
+    counts = {label: list(kinds.values()).count(label) for label in kinds.values()}
+    return {"objects": sorted(counts.items(), key=lambda one: (-one[1], one[0]))}
+
+
+def _scenes(events: Sequence[Event]) -> list[JSON]:
+    """The scenes found so far, each with its key frame."""
+    found = [one for one in events if isinstance(one, Span) and one.kind == "scene"]
+    return [{"start_s": one.start_s, "image": one.image.url() if one.image else None} for one in found]
 
 
 def summary(output: Output) -> str:

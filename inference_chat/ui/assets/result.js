@@ -7,7 +7,7 @@ let showing = null;
 function drawResult() {
   const shown = props.value;
   if (!shown || !shown.id) return empty();
-  if (!shown.preview && past[0]?.id !== shown.id) {
+  if (!shown.preview && !shown.sofar && past[0]?.id !== shown.id) {
     past.unshift(shown);
     past.splice(KEPT);
   }
@@ -16,13 +16,21 @@ function drawResult() {
 
 function show(shown) {
   showing = shown;
-  const body = shown.preview ? [picture(shown.preview, "What it looks like so far")] : [...drawn(shown), figures(shown), downloads(shown)];
+  const body = shown.preview ? [picture(shown.preview, "What it looks like so far")] : shown.sofar ? [sofar(shown.sofar)] : [...drawn(shown), figures(shown), downloads(shown)];
   $(".ic-result").replaceChildren(...[el("div", { class: "ic-found" }, body), strip()].filter(Boolean));
 }
 
 function empty() {
   const text = element.closest("[data-empty]")?.dataset.empty || props.empty || "The result appears here.";
   $(".ic-result").replaceChildren(el("p", { class: "ic-nothing" }, text));
+}
+
+// What has been found until now of something that takes its time.
+function sofar({ objects, scenes, text }) {
+  if (text !== undefined) return el("p", { class: "ic-said-text", dir: "auto" }, text);
+  if (scenes) return el("div", {}, el("p", { class: "ic-none" }, `${scenes.length} so far`), el("div", { class: "ic-keys" }, scenes.slice(-12).map(({ start_s, image }) =>
+    el("figure", {}, image ? el("img", { src: image, alt: `Scene from ${start_s.toFixed(1)} s` }) : null, el("figcaption", {}, `${start_s.toFixed(1)} s`)))));
+  return el("div", {}, el("p", { class: "ic-none" }, objects.length ? "Followed so far" : "Nothing has been seen yet."), el("div", { class: "ic-chips" }, objects.map(([label, count]) => el("span", { class: "ic-small" }, count > 1 ? `${label} ${count}` : label))));
 }
 
 function drawn(shown) {
