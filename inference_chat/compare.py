@@ -27,8 +27,8 @@ LEAST, MOST = 2, 6
 Order = Literal["parallel", "in_turn", "groups"]
 Explain = Callable[[InferenceChatError], JSON]
 SHARED = (
-    "They ran at the same time and shared the processor, so each took longer than it does alone; "
-    "`compute_ms` is each one's own work. With `in_turn` they are timed one by one."
+    "They ran at the same time and shared the processor, so each took longer than it does alone; its own work "
+    "(`compute_ms`) leaves the others out. One after the other (`in_turn`), each is timed alone."
 )
 ASKED = "They ran one after the other, as was asked."
 
@@ -43,6 +43,7 @@ class Row:
     job: Job | None = None
     error: InferenceChatError | None = None
     memory: int | None = None
+    load_ms: float = 0.0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once there is a job to watch, or none will ever be."""
 
@@ -96,12 +97,12 @@ class Comparison:
             row.error = error
             return None
 
-    async def answer(self, explain: Explain) -> JSON:
+    async def answer(self, explain: Explain, rows: Sequence[Row] | None = None) -> JSON:
         """Everything: a result or an error for each model, the table, how much they agree.
 
-        `explain` makes JSON of an error, in the words of the door.
+        `explain` makes JSON of an error, in the words of the door; `rows` is another order to tell it in.
         """
-        found = [(row, await self.result_of(row)) for row in self.rows]
+        found = [(row, await self.result_of(row)) for row in rows or self.rows]
         good = [(row, result) for row, result in found if result]
         return {
             "id": self.id,
@@ -228,15 +229,28 @@ class Comparisons:
                 row.begun.set()
         for wave in comparison.waves:
             for row in wave:
+                await self._load(row, comparison)
+            for row in wave:
                 self._start(row, comparison)
             for row in wave:
                 await comparison.result_of(row)
                 self._measure(row)
 
+    async def _load(self, row: Row, comparison: Comparison) -> None:
+        """Load a model before any of its group runs: nobody's time has another's loading in it."""
+        if comparison.cancelled or row.record is None or self._pool.status(row.model) == "loaded":
+            return
+        began = asyncio.get_running_loop().time()
+        try:
+            await self._pool.load(row.record)
+        except InferenceChatError as error:
+            row.error = error
+        row.load_ms = round((asyncio.get_running_loop().time() - began) * 1000, 3)
+
     def _start(self, row: Row, comparison: Comparison) -> None:
         assert row.request is not None
         try:
-            if not comparison.cancelled:
+            if row.error is None and not comparison.cancelled:
                 row.job = self._jobs.start(row.request)
         except InferenceChatError as error:
             row.error = error
@@ -291,7 +305,7 @@ def figures(row: Row, result: Result | None) -> JSON:
         round(first - waited, 3) if first is not None and not end.cached else None,
         _pace(end),
         timing.compute_ms,
-        timing.load_ms,
+        row.load_ms + timing.load_ms,
         end.usage.completion_tokens or None,
         end.cached,
     )

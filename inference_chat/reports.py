@@ -48,6 +48,11 @@ def as_csv(answer: JSON) -> str:
     return file.getvalue()
 
 
+def as_json(answer: JSON) -> str:
+    """All of it, for programs."""
+    return json.dumps(answer, ensure_ascii=False, indent=1)
+
+
 def as_html(answer: JSON) -> str:
     """A page with the figures, every answer and the differences; it shows without a network."""
     parts = [

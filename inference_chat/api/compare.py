@@ -21,7 +21,7 @@ from ..votes import Verdict, Vote
 from ..wishes import Constraints
 from .dependencies import TheCaller, TheService
 from .errors import problem_of
-from .frames import frames_of
+from .frames import frames_of, typing
 from .inference import MediaRequest, linked
 from .streaming import only_reader, stream, wait
 
@@ -191,6 +191,8 @@ async def frames_of_all(comparison: Comparison) -> AsyncGenerator[JSON, None]:
     frames: asyncio.Queue[JSON | None] = asyncio.Queue()
 
     async def follow(row: Row) -> None:
+        if not row.begun.is_set():
+            frames.put_nowait({**typing(True, phase="queued"), "model": row.model})
         await row.begun.wait()
         if row.job is not None:
             with suppress(InferenceChatError):  # told by the row's own frame below

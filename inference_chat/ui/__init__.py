@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ..service import Service
-from . import bar, chat, dashboard, endpoints, image, media_endpoints, registry, video
+from . import bar, chat, compare, dashboard, endpoints, image, media_endpoints, multimodal, registry, video
 from .news import news_of
 from .theme import LOOK
 from .tools import tools_of
@@ -19,6 +19,8 @@ TABS: dict[str, Tab] = {
     "Chat": chat.build,
     "Image": image.build,
     "Video": video.build,
+    "Multimodal": multimodal.build,
+    "Compare": compare.build,
     "Registry": registry.build,
     "Dashboard": dashboard.build,
 }

@@ -74,6 +74,21 @@ def choice(
         ids = [record.name for record in found[:MOST]]
         return gr.Dropdown(choices=ids, value=ref if ref or not ids else ids[0])
 
+    def opened(request: gr.Request) -> list[Any]:
+        """What a page shows when it is opened; `?model=…&task=…` in its address chooses."""
+        asked, name = request.query_params.get("task"), request.query_params.get("model")
+        wanted = (
+            name
+            if asked in {kind.value for kind in tasks} and asked in does_of(service, name, tasks)
+            else None
+        )
+        does = (
+            gr.Dropdown(choices=[(NAMES.get(Task(asked), asked), asked)], value=asked)
+            if wanted and asked
+            else gr.skip()
+        )
+        return [models(wanted), does]
+
     def doings(ref: str | None, task: str | None) -> Any:
         does = does_of(service, ref, tasks)
         kept = task if task in does else (does[0] if does else None)
@@ -92,7 +107,7 @@ def choice(
     task.change(follow, [model, task], [options, *followers], **quiet)
     root = Context.root_block
     assert root is not None
-    root.load(models, model, model, **quiet)
+    root.load(opened, None, [model, task], **quiet)
     return Choice(model, task, options)
 
 

@@ -25,6 +25,14 @@ def clip(label: str = "Clip", **more: Any) -> gr.Video:
     return made
 
 
+def sound(label: str = "Sound", **more: Any) -> gr.Audio:
+    """A place for a sound: dropped, chosen or spoken; its value is the path of the very file."""
+    sources: list[Any] = ["upload", "microphone"]
+    made: gr.Audio = gr.Audio(label=label, sources=sources, type="filepath", **more)
+    setattr(made, "preprocess", _path)  # noqa: B010
+    return made
+
+
 def _path(payload: Any) -> Any:
     """The path that Gradio has checked to be one of its uploads."""
     return payload.path if payload is not None else None

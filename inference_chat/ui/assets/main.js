@@ -147,7 +147,9 @@ async function start() {
   const usual = remembered("model", null);
   const thread = first.thread && !first.thread.error ? first.thread : null;
   const known = (id) => state.models.some((model) => model.id === id);
-  const model = [thread && thread.session.model, usual, first.model].find((id) => id && known(id));
+  const named = new URL(location.href).searchParams.get("model");
+  const tried = state.models.find((model) => named && (model.id === named || model.id.startsWith(`${named}@`)))?.id;
+  const model = [thread && thread.session.model, tried, usual, first.model].find((id) => id && known(id));
   if (first.thread && first.thread.error) toast(first.thread.error, { kind: "bad" });
   if (thread) show(thread);
   else newChat();
