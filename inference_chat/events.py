@@ -6,9 +6,9 @@ one `Finished`, or one `InferenceChatError` instead of it.
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny, model_serializer
+from pydantic import Field, SerializeAsAny, WithJsonSchema, model_serializer
 
 from .schema import Called, Frozen, Options, ToolCall
 
@@ -18,10 +18,10 @@ Phase = Literal["queued", "loading", "reading", "working", "answering"]
 
 
 class TokenLogprob(Frozen):
-    """One generated token with its natural log-probability, and the likeliest alternatives."""
+    """One token with its natural log-probability, and the likeliest alternatives; a text's first has none."""
 
     text: str
-    logprob: float
+    logprob: float | None
     top: tuple["TokenLogprob", ...] = ()
 
 
@@ -225,6 +225,9 @@ class Timing(Frozen):
     total_ms: float = 0.0
 
 
+ANY_OPTIONS = WithJsonSchema({"type": "object", "description": "Every parameter of the task."})
+
+
 class Receipt(Frozen):
     """What it takes to get the same answer again.
 
@@ -235,7 +238,7 @@ class Receipt(Frozen):
     model: str
     digest: str | None = None
     seed: int | None = None
-    options: SerializeAsAny[Options] | None = None
+    options: Annotated[SerializeAsAny[Options], ANY_OPTIONS] | None = None
     device: str = "cpu"
     dtype: str = ""
     libraries: tuple[tuple[str, str], ...] = ()

@@ -99,6 +99,7 @@ class Intake:
         task: str | None = None,
         model: str | None = None,
         prompt: str | None = None,
+        prompt_ids: Sequence[int] = (),
         messages: Sequence[Message] = (),
         media: Sequence[Media] = (),
         parameters: JSON | None = None,
@@ -122,12 +123,13 @@ class Intake:
         if kind == Task.IMAGE_TO_IMAGE and isinstance(given.get("mask"), str):
             mask = await self.link(given["mask"], "image")
             given, files = given | {"mask": mask.url}, (*files, mask)
-        self._check(kind, TASKS[kind], prompt, told, files)
+        self._check(kind, TASKS[kind], prompt, told, files, ids=bool(prompt_ids))
         try:
             return Request(
                 task=kind,
                 model=record.id,
                 prompt=prompt,
+                prompt_ids=tuple(prompt_ids),
                 messages=told,
                 media=files,
                 options=self._models.parameters(record, kind, given),
@@ -182,6 +184,8 @@ class Intake:
         prompt: str | None,
         messages: Sequence[Message],
         files: Sequence[Media],
+        *,
+        ids: bool,
     ) -> None:
         text = prompt if prompt is not None else "".join(message.text for message in messages)
         check_text(text, self._settings.max_prompt_chars)
@@ -189,7 +193,7 @@ class Intake:
             raise InvalidRequest("Give either `prompt` or `messages`, not both.")
         if needs.media and not any(one.kind == needs.media for one in files):
             raise InvalidRequest(f"{task} needs `{needs.media}`: a file, or a data: URL.")
-        if needs.text == "required" and not text.strip() and not files:
+        if needs.text == "required" and not text.strip() and not files and not ids:
             raise InvalidRequest("The input is empty: give `prompt` or `messages` with something to read.")
 
     def _copied(self, path: Path, kind: Kind) -> Media:

@@ -22,13 +22,16 @@ Rendered = tuple[list[int], dict[str, Any] | None]
 class Prompt:
     """What the model reads, how its answer joins it, and what had to be left out.
 
-    `inputs` are the tensors of a prompt that is more than its tokens.
+    `inputs` are the tensors of a prompt that is more than its tokens. A `plain` one is gone on with as it
+    stands; then `text` is how it was given, if it was text.
     """
 
     ids: list[int]
     context: Sequence[int] = ()
     notes: tuple[str, ...] = ()
     inputs: dict[str, Any] | None = None
+    plain: bool = False
+    text: str | None = None
 
 
 class PromptBuilder:
@@ -66,10 +69,10 @@ class PromptBuilder:
         """
         if request.prompt_ids:
             ids = self._checked(self._known(request.prompt_ids))
-            return Prompt(ids, ids[-CONTEXT_TOKENS:])
+            return Prompt(ids, ids[-CONTEXT_TOKENS:], plain=True)
         if request.prompt is not None:
             ids = self._checked(self._tokens(request.prompt) if request.prompt else [])
-            return Prompt(ids, ids[-CONTEXT_TOKENS:])
+            return Prompt(ids, ids[-CONTEXT_TOKENS:], text=request.prompt, plain=True)
         return self._chat([self._plain(message) for message in request.messages], room)
 
     def _chat(self, messages: list[Turn], room: int) -> Prompt:

@@ -1,7 +1,7 @@
 """One text at a time, step by step from a cache: for models that cannot be read in a batch with others."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import InvalidModel
@@ -37,6 +37,24 @@ class Single:
             tokens = torch.tensor(ids, dtype=torch.long, device=self._model.device)
             out = self._model(input_ids=tokens, use_cache=True, logits_to_keep=1, **kept)
             return out.logits[:, -1].to(device="cpu", dtype=torch.float32)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the model knows."""
+        return int(self._model.get_input_embeddings().num_embeddings)
+
+    def every(self, ids: Sequence[int], size: int) -> Iterator[Any]:
+        """Logits (tokens, vocabulary) of what follows each token, float32 on the CPU, `size` at a time."""
+        import torch
+
+        cache = self.new_cache()
+        size = len(ids) if _keeps_a_state(cache) else size
+        for start in range(0, len(ids), size):
+            with torch.inference_mode():
+                tokens = torch.tensor([ids[start : start + size]], device=self._model.device)
+                out = self._model(input_ids=tokens, use_cache=True, **{self._cache_name: cache})
+                logits = out.logits[0].to(device="cpu", dtype=torch.float32)
+            yield logits
 
     def new_cache(self) -> Any:
         from transformers import DynamicCache

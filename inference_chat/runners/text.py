@@ -9,12 +9,14 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ..events import Event, Finished, Progress, Usage
+from ..errors import InvalidRequest, UnsupportedTask
+from ..events import Event, Finished, Progress, TextDelta, TokenLogprob, Usage
 from ..schema import JSON, Options, Request
 from .base import Runner
 from .batching import Batch, Unfit, opened
 from .calls import Calls
 from .checkpoint import Checkpoint
+from .echo import echoed
 from .grammar import Grammars, Guided, ResponseFormat
 from .loading import explained, load_model, load_reader
 from .prompt import Prompt, PromptBuilder
@@ -36,7 +38,7 @@ Stop = Annotated[str, Field(min_length=1, max_length=200)]
 class TextOptions(Options):
     """How an answer is written."""
 
-    max_tokens: int = Field(256, ge=1, le=32768, description="Longest answer, in tokens.")
+    max_tokens: int = Field(256, ge=0, le=32768, description="Longest answer, in tokens.")
     temperature: float = Field(
         0.7, ge=0, le=2, description="0 always takes the likeliest token; higher is more varied."
     )
@@ -61,6 +63,11 @@ class TextOptions(Options):
         None, ge=0, le=20, description="Report each token's log-probability and so many alternatives."
     )
 
+    echo: bool = Field(
+        False,
+        description="The answer begins with the prompt, whose tokens have log-probabilities too.",
+        json_schema_extra=PROGRAMS,
+    )
     response_format: ResponseFormat | None = Field(
         None,
         description="Only JSON is written: any object, or what fits a schema.",
@@ -83,8 +90,10 @@ class TextOptions(Options):
         return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _choice_is_offered(self) -> Self:
+    def _makes_sense(self) -> Self:
         offered(self.tools, self.tool_choice)
+        if not self.max_tokens and not self.echo:
+            raise ValueError("max_tokens: 0 writes nothing; it goes with `echo`")
         return self
 
     @property
@@ -164,6 +173,12 @@ class TextRunner(Runner):
         decode: Callable[[Sequence[int]], str] | None,
     ) -> Iterator[Event]:
         """The answers to a prompt as text; its reading is the first part of the work."""
+        if options.echo:
+            yield from self._echoed(prompt, options, stop)
+            if not options.max_tokens:
+                reasons = ("length",) * options.n
+                yield Finished(finish_reasons=reasons, usage=Usage(prompt_tokens=len(prompt.ids)))
+                return
         begun = yield from self._read(prompt, stop)
         if isinstance(begun, int):
             reasons = ("cancelled",) * options.n
@@ -180,13 +195,30 @@ class TextRunner(Runner):
             guided=guided,
         )
 
+    def _echoed(self, prompt: Prompt, options: TextOptions, stop: Flag) -> Generator[Event, None, None]:
+        """The prompt as the beginning of each answer; raises `InvalidRequest` where it is no plain text."""
+        if not prompt.plain:
+            raise InvalidRequest("echo: give a `prompt` that is gone on with; messages are answered.")
+        text = prompt.text or self._decode(prompt.ids)
+        tokens: tuple[TokenLogprob, ...] = ()
+        if options.logprobs is not None:
+            engine = getattr(self, "_engine", None)
+            if engine is None:
+                raise UnsupportedTask(f"{self.name} tells no log-probabilities of prompts; leave out `echo`.")
+            tokens = yield from echoed(engine, prompt.ids, self._decode, options.logprobs, stop)
+            text = "".join(token.text for token in tokens)
+        yield from (TextDelta(text=text, choice=choice, tokens=tokens) for choice in range(options.n))
+
     def _calls(self, options: TextOptions) -> Calls | None:
         """The tools on offer; raises `UnsupportedTask` when this model knows none."""
         if not options.offered:
             return None
         forced = options.tool_choice != "auto"
         parallel = options.parallel_tool_calls and not isinstance(options.tool_choice, NamedTool)
-        return Calls(self._prompts.format, options.offered, forced=forced, parallel=parallel)
+        prompts: PromptBuilder | None = getattr(self, "_prompts", None)
+        if prompts is None:
+            raise UnsupportedTask(f"{self.name} knows no chat and no tools; choose a chat model.")
+        return Calls(prompts.format, options.offered, forced=forced, parallel=parallel)
 
     def _guided(self, options: TextOptions, calls: Calls | None) -> Guided | None:
         """What keeps the answers to a format; raises `InvalidRequest` when this model cannot be kept so."""

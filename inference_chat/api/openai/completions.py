@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Body
-from pydantic import Field
+from pydantic import Field, StrictInt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -16,35 +16,48 @@ from ...jobs import Job
 from ...schema import JSON, new_id
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
-from .wire import FINISHED, WIRE, Asked, text_logprobs, unsupported, usage_of
+from .wire import FINISHED, WIRE, Asked, begun, text_logprobs, unsupported, usage_of
+
+Tokens = tuple[StrictInt, ...]
 
 
 class CompletionRequest(Asked):
     """One text or several; the choices of each follow those of the one before."""
 
-    prompt: str | tuple[str, ...]
+    prompt: str | tuple[str, ...] | Tokens | tuple[Tokens, ...] = Field(
+        description="A text, or a list of the model's own tokens; or several of one kind."
+    )
     max_tokens: int | None = None
     logprobs: int | None = Field(None, ge=0, le=20, description="Alternatives to report of each token.")
-    echo: bool | None = Field(None, description="Only false.")
+    echo: bool | None = Field(
+        None, description="The text begins with the prompt; with `logprobs` its tokens have theirs too."
+    )
     suffix: str | None = Field(None, description="Only unset.")
     best_of: int | None = Field(None, description="Only unset.")
 
     @property
     def options(self) -> JSON:
         """Parameters of the run; raises `InvalidRequest` for what cannot be honoured."""
-        unsupported(echo=self.echo, suffix=self.suffix, best_of=self.best_of)
+        unsupported(suffix=self.suffix, best_of=self.best_of)
         told = self.parameters
-        return told | self.model_dump(include={"max_tokens", "logprobs"}, exclude_none=True)
+        return told | self.model_dump(include={"max_tokens", "logprobs", "echo"}, exclude_none=True)
+
+    @property
+    def prompts(self) -> list[JSON]:
+        """Each prompt as a request names it."""
+        given: Any = self.prompt
+        several = not isinstance(given, str) and not (given and isinstance(given[0], int))
+        each = given if several else (given,)
+        return [{"prompt": one} if isinstance(one, str) else {"prompt_ids": one} for one in each]
 
 
 async def create_completion(
     request: Request, service: TheService, caller: TheCaller, body: Annotated[CompletionRequest, Body()]
 ) -> Response:
     """Go on with texts, as OpenAI's completions do."""
-    prompts = (body.prompt,) if isinstance(body.prompt, str) else body.prompt
     options = body.options
     asked: JSON = {"group": "text", "model": body.model, "parameters": options}
-    jobs = await service.infer_all(caller, [asked | {"prompt": prompt} for prompt in prompts])
+    jobs = await service.infer_all(caller, [asked | prompt for prompt in body.prompts])
     head = {
         "id": f"cmpl-{new_id()}",
         "object": "text_completion",
@@ -52,6 +65,7 @@ async def create_completion(
         "model": jobs[0].request.model if jobs else body.model,
     }
     if body.stream:
+        await begun(request, *jobs)
         usage = bool(body.stream_options and body.stream_options.include_usage)
         return stream(_chunks(jobs, head, usage=usage), only_reader(*jobs), WIRE)
     return JSONResponse(await wait(request, only_reader(*jobs), lambda: _whole(jobs, head)))

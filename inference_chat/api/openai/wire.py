@@ -137,9 +137,16 @@ def text_logprobs(tokens: Sequence[TokenLogprob], start: int = 0) -> JSON | None
     return {
         "tokens": [one.text for one in tokens],
         "token_logprobs": [one.logprob for one in tokens],
-        "top_logprobs": [{other.text: other.logprob for other in one.top} for one in tokens],
+        "top_logprobs": [_by_text(one) for one in tokens],
         "text_offset": offsets[:-1],
     }
+
+
+def _by_text(token: TokenLogprob) -> JSON | None:
+    """The likeliest tokens by their text; of several with the same text the likeliest counts."""
+    if token.logprob is None:
+        return None
+    return {other.text: other.logprob for other in reversed(token.top)}
 
 
 def unsupported(**given: Any) -> None:

@@ -35,6 +35,19 @@ class Batch:
     def __len__(self) -> int:
         return len(self._slots)
 
+    @property
+    def model(self) -> Any:
+        return self._model
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the model knows."""
+        return int(self._model.get_input_embeddings().num_embeddings)
+
+    def apart(self, ids: Sequence[int]) -> Slot:
+        """A text of nobody's batch, for who steps it alone."""
+        return Slot(self._shape, ids)
+
     def begin(self, ids: Sequence[int]) -> Rows:
         """Begin to answer a prompt."""
         return Rows(self, ids)
@@ -109,8 +122,8 @@ class Batch:
         return [Piece(s, 1) for s in writing] + [Piece(s, min(s.unread, share)) for s in prompts]
 
 
-def forward(model: Any, pieces: Sequence[Piece], plan: Plan | None = None) -> Any:
-    """Logits (pieces, vocabulary) of the last token of each piece, float32 on the CPU."""
+def forward(model: Any, pieces: Sequence[Piece], plan: Plan | None = None, *, every: bool = False) -> Any:
+    """Logits (pieces, vocabulary) of the last token of each piece, or of `every` one, float32 on the CPU."""
     import torch
 
     ids: list[int] = []
@@ -126,7 +139,7 @@ def forward(model: Any, pieces: Sequence[Piece], plan: Plan | None = None) -> An
         found = model(
             input_ids=torch.tensor([ids], device=model.device),
             position_ids=torch.tensor([positions], device=model.device),
-            logits_to_keep=torch.tensor(ends, device=model.device),
+            logits_to_keep=0 if every else torch.tensor(ends, device=model.device),
             use_cache=False,
         )
     finally:
