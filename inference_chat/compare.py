@@ -27,8 +27,8 @@ LEAST, MOST = 2, 6
 Order = Literal["parallel", "in_turn", "groups"]
 Explain = Callable[[InferenceChatError], JSON]
 SHARED = (
-    "They ran at the same time and shared the processor, so each took longer than it does alone; its own work "
-    "(`compute_ms`) leaves the others out. One after the other (`in_turn`), each is timed alone."
+    "They ran at the same time and shared the processor, so each took longer than it does alone; its own "
+    "work (`compute_ms`) leaves the others out. One after the other (`in_turn`), each is timed alone."
 )
 ASKED = "They ran one after the other, as was asked."
 

@@ -6,7 +6,19 @@ from typing import Any
 import gradio as gr
 
 from ..service import Service
-from . import bar, chat, compare, dashboard, endpoints, image, media_endpoints, multimodal, registry, video
+from . import (
+    bar,
+    chat,
+    choosing_endpoints,
+    compare,
+    dashboard,
+    endpoints,
+    image,
+    media_endpoints,
+    multimodal,
+    registry,
+    video,
+)
 from .news import news_of
 from .theme import LOOK
 from .tools import tools_of
@@ -41,6 +53,7 @@ def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:
                     tab(service)
         endpoints.add(service)
         media_endpoints.add(service)
+        choosing_endpoints.add(service)
     # An empty queue is looked at so often, in seconds. Gradio's 0.001 takes 6 % of a core from the models.
     demo._queue.sleep_when_free = 0.02
     return demo

@@ -23,6 +23,12 @@ TOLD = {
     "image": f"A picture: {FILE}.",
     "video": f"A clip: {FILE}.",
     "files": f"Pictures, sounds and clips: each {FILE}.",
+    "models": "Two to six, each `name` or `name@version`.",
+    "in_turn": "Whether to run one after the other, so that each is timed alone.",
+    "description": "What somebody wants to do, in free words; limits in it are understood.",
+    "max_memory_mb": "The most memory that it may take, in MiB.",
+    "max_latency_ms": "The longest that it may take once it is loaded, in milliseconds.",
+    "license": "As `apache-2.0`, `mit` or `permissive`.",
     "model": "`name` or `name@version`, as `list_models` has them; left out, the default for the task.",
     "task": "A Hugging Face task name; left out, model and input decide.",
     "tag": "Only models with this tag.",
@@ -38,6 +44,7 @@ DOES: dict[str, tuple[Task, ...]] = {
     "analyze_video": tuple(task for task, needs in TASKS.items() if needs.group == "video" and needs.media),
     "generate_video": (Task.TEXT_TO_VIDEO, Task.IMAGE_TO_VIDEO),
     "multimodal": tuple(task for task, needs in TASKS.items() if needs.group == "multimodal"),
+    "compare": tuple(OPTIONS),
 }
 """Endpoint → the tasks whose parameters it takes."""
 NAMES = {"chat": ("reply", "session_id")}

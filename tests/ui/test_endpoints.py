@@ -7,11 +7,11 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from inference_chat.ui import choosing_endpoints, media_endpoints
 from inference_chat.ui import endpoints as texts
-from inference_chat.ui import media_endpoints
 from tests.server import Server
 
-PUBLIC = (*texts.PUBLIC, *media_endpoints.PUBLIC)
+PUBLIC = (*texts.PUBLIC, *media_endpoints.PUBLIC, *choosing_endpoints.PUBLIC)
 SHORT = {"max_tokens": 8, "temperature": 0}
 
 
@@ -93,3 +93,18 @@ def test_a_refusal_is_one_sentence(client: Client, endpoint: str, arguments: dic
     with pytest.raises(AppError, match=said) as caught:
         client.predict(**arguments, api_name=endpoint)
     assert "Traceback" not in str(caught.value)
+
+
+def test_models_are_compared_and_a_bad_one_keeps_to_its_row(client: Client):
+    answer = client.predict(["tiny-llama", "nobody"], "Hello", parameters=SHORT, api_name="/compare")
+    assert answer["table"][0]["tokens_per_second"] > 0
+    assert answer["results"][1]["error"]["code"] == "model_not_found"
+    with pytest.raises(AppError, match="2 to 6"):
+        client.predict(["tiny-llama"], "Hello", api_name="/compare")
+
+
+def test_a_model_is_recommended(client: Client):
+    found = client.predict("write me a poem", api_name="/recommend")
+    assert [one["model"] for one in found["recommendations"]] == ["tiny-llama@1.0.0"]
+    with pytest.raises(AppError, match="max_memory_mb"):
+        client.predict("write me a poem", max_memory_mb=-1, api_name="/recommend")
