@@ -43,7 +43,7 @@ BUILT_IN: Final = {
             name="shapes-questions",
             task=Task.VISUAL_QUESTION_ANSWERING,
             file="shapes-questions.zip",
-            about="120 questions about scenes, with their answers.",
+            about="Questions about 60 scenes, with their answers.",
         ),
         BuiltIn(
             name="motions",
@@ -55,7 +55,7 @@ BUILT_IN: Final = {
             name="sounds",
             task=Task.AUDIO_CLASSIFICATION,
             file="sounds.zip",
-            about="63 sounds made by formulas, three of each kind.",
+            about="42 sounds made by formulas, two of each kind.",
         ),
         BuiltIn(
             name="spoken",
@@ -67,7 +67,7 @@ BUILT_IN: Final = {
             name="questions",
             task=Task.TEXT_GENERATION,
             file="questions.jsonl",
-            about="200 questions with one right answer: facts, sums, units.",
+            about="180 questions with one right answer: sums, units, words.",
         ),
         BuiltIn(
             name="requests",
