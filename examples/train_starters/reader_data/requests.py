@@ -2,7 +2,7 @@
 
 `wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are
 things to do, and may follow "can you"). Three families of each task, picked by a hash, are kept for the
-test. `nouns.txt` has what they speak of; `*` marks what is kept for the test.
+test. `more.txt` has further families, for training alone. `nouns.txt` has what they speak of; `*` marks what is kept for the test.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Family:
     task: str
     text: str
     alone: bool
+    taught: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,19 @@ class Request:
 def families() -> tuple[Family, ...]:
     """All wordings, of both sides."""
     found, task = [], ""
-    for line in lines((_HERE / "wordings.txt").read_text(encoding="utf-8")):
-        if line.startswith("["):
-            task = line.strip("[]")
-            continue
-        text = line.removeprefix("? ")
-        found.append(Family(task, text, text != line))
+    for name in ("wordings", "more"):
+        for line in lines((_HERE / f"{name}.txt").read_text(encoding="utf-8")):
+            if line.startswith("["):
+                task = line.strip("[]")
+                continue
+            text = line.removeprefix("? ")
+            found.append(Family(task, text, text != line, taught=name == "more"))
     return tuple(found)
 
 
 def _kept(chosen: list[Family]) -> list[Family]:
     """The families of one task that are kept for the test."""
-    return sorted(chosen, key=lambda family: zlib.crc32(family.text.encode()))[:_KEPT]
+    return sorted((one for one in chosen if not one.taught), key=lambda family: zlib.crc32(family.text.encode()))[:_KEPT]
 
 
 @cache
