@@ -79,9 +79,9 @@ def read(request: str) -> tuple[Constraints, str]:
             rest = _without(rest, match)
             break
     for license_pattern, license in LICENSES:
-        if match := re.search(license_pattern, rest, re.I):
+        if told := re.search(license_pattern, rest, re.I):
             found["license"] = license
-            rest = _without(rest, match)
+            rest = _without(rest, told)
             break
     return Constraints.model_validate(found), rest.strip(" ,;.") or request
 

@@ -45,7 +45,7 @@ class ChoosingEndpoints(MediaEndpoints):
         with refusals():
             who = caller(self._service, request)
             texts(prompt=prompt, task=task)
-            if not isinstance(models, list) or not all(isinstance(model, str) for model in models):
+            if not _named(models):
                 raise InvalidRequest('models: a list of names, as ["starter-chat", "my-model"].')
             media = [await self._file(file, None) for file in files or []]
             given = {"prompt": prompt, "media": media, "task": task, "parameters": as_object(parameters)}
@@ -80,6 +80,11 @@ class ChoosingEndpoints(MediaEndpoints):
             except ValidationError as error:
                 raise InvalidRequest(explain(error)) from None
             return await self._service.recommender.recommend(description or "", task, wanted)
+
+
+def _named(models: object) -> bool:
+    """Gradio does not look at the types that it documents."""
+    return isinstance(models, list) and all(isinstance(model, str) for model in models)
 
 
 def _told(error: InferenceChatError) -> JSON:
