@@ -8,6 +8,7 @@ from typing import Any
 
 from .access import Access, Caller
 from .allowances import Allowances
+from .batches import Batches
 from .chats import Chats
 from .compare import Comparison, Comparisons
 from .database import open_database
@@ -16,8 +17,10 @@ from .errors import InferenceChatError, InvalidRequest, Overloaded
 from .evaluate import Evaluations
 from .evaluations import EvaluationStore
 from .exports import Exports
+from .inside import Inside
 from .intake import Intake
 from .jobs import Job, Jobs
+from .ledger import Ledger
 from .measuring import Tools
 from .media import Limits, MediaStore
 from .models import Models
@@ -55,16 +58,21 @@ class Service:
         self.models = Models(settings, self.registry, self.records, self.pool, scores.accuracy)
         self.engine = Engine(settings, self.registry, self.pool, self.records)
         self.allowances = Allowances(settings)
+        limits = Limits(
+            max_bytes=settings.max_body_mb << 20,
+            max_clip_seconds=settings.max_clip_minutes * 60,
+            max_listen_seconds=settings.max_listen_minutes * 60,
+        )
+        self.media = MediaStore(settings.media_dir, limits)
         self.jobs = Jobs(
-            Planner(self.engine, self.models),
+            Planner(self.engine, self.models, self.media),
             settings.max_concurrent_inference,
             settings.max_queued_inference,
             self.allowances,
         )
         self.overview = Overview(self.records, scores, self.jobs, self.pool, self.cache_stats)
-        limits = Limits(max_bytes=settings.max_body_mb << 20, max_clip_seconds=settings.max_clip_minutes * 60)
-        self.media = MediaStore(settings.media_dir, limits)
         self.intake = Intake(settings, self.models, self.media)
+        self.inside = Inside(self.models, self.pool)
         tools = Tools(scores, self.models, self.intake, self.jobs)
         self.evaluations = Evaluations(tools, settings.media_dir.with_name("sets"))
         self.comparisons = Comparisons(self.intake, self.registry, self.pool, self.jobs)
@@ -74,6 +82,7 @@ class Service:
         )
         self.chats = Chats(settings, self.sessions, self.models, self.jobs, self.intake)
         self.exports = Exports(settings, self.chats, self.intake)
+        self.batches = Batches(settings, Ledger(self._database))
         self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
         self._warm = False
@@ -104,12 +113,14 @@ class Service:
                 _every(self.settings.cache_cleanup_interval, self._clean_cache), name="clean-cache"
             ),
         ]
+        await self.batches.resume()
 
     async def drain(self, seconds: float) -> None:
         """Take no more work, give what runs so many seconds to end, then end it; all replies are stored."""
         if self._drained:
             return
         self._drained = True
+        await self.batches.close()
         await self.jobs.settle(seconds)
         await self.evaluations.close()
         await self.chats.close()
@@ -121,6 +132,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.batches.close()
         await self.evaluations.close()
         await self.chats.close()
         await self.comparisons.close()

@@ -4,15 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from inference_chat.errors import UnsupportedTask
 from inference_chat.events import Result
 from inference_chat.outputs import output_of
 from inference_chat.schema import ImagePart, Link, Message, TextPart
 from inference_chat.service import Service
 from tests import tiny
 from tests.fakes import ANNE, running
+from tests.media.films import film
 from tests.runners import caption_families, chat_families, sound_families, text_families, tiny_media
 from tests.runners.tiny_media import clip, picture, tone
+
+CARDS = Path(__file__).parent.parent / "model_cards"
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     for name, (build, task) in shelf.items():
         tiny.card(build(folder / name), name, pipeline_tag=task)
+    (folder / "scene-detector").symlink_to(CARDS / "scene-detector")
     return folder
 
 
@@ -73,3 +79,38 @@ async def test_a_conversation_with_a_picture(tmp_path: Path, models: Path):
         again = await (await service.infer(ANNE, model="eyes", messages=[told], parameters=how)).result()
     assert first.finished.usage.completion_tokens == 5
     assert (again.text, again.finished.cached) == (first.text, True)
+
+
+async def scenes_of(service: Service, **parameters: Any) -> tuple[list[dict[str, Any]], Result]:
+    two = film([*[Image.new("RGB", (64, 48), "red")] * 30, *[Image.new("RGB", (64, 48), "blue")] * 30])
+    media = [await service.intake.file(two, "video")]
+    job = await service.infer(ANNE, group="video", task="scene-detection", media=media, parameters=parameters)
+    result: Result = await job.result()
+    output = output_of(job.request, result)
+    assert isinstance(output, dict)
+    return list(output["scenes"]), result
+
+
+async def test_each_scene_is_described(tmp_path: Path, models: Path):
+    async with running(tmp_path, models) as service:
+        scenes, result = await scenes_of(service, captions=True, caption_model="caption")
+        assert scenes[0]["caption"]  # of the other one this random model has nothing to say
+        assert not result.finished.notes
+        plain, _ = await scenes_of(service)
+        assert [scene.keys() & {"caption"} for scene in plain] == [set(), set()]
+
+
+async def test_scenes_are_told_also_where_nobody_describes(tmp_path: Path, models: Path):
+    lonely = tmp_path / "lonely"
+    lonely.mkdir()
+    (lonely / "scene-detector").symlink_to(CARDS / "scene-detector")
+    async with running(tmp_path, lonely) as service:
+        scenes, result = await scenes_of(service, captions=True)
+        assert len(scenes) == 2
+        assert "describes pictures" in result.finished.notes[0]
+
+
+async def test_a_model_that_does_not_describe_is_refused(tmp_path: Path, models: Path):
+    async with running(tmp_path, models) as service:
+        with pytest.raises(UnsupportedTask, match="not image-to-text"):
+            await scenes_of(service, captions=True, caption_model="sounds")

@@ -10,6 +10,7 @@ from ..engine import Emit, Engine
 from ..errors import InvalidRequest
 from ..events import Finished, FinishReason, Receipt, Timing
 from ..jobs import Job
+from ..media import MediaStore
 from ..models import Models
 from ..outputs import output_of
 from ..schema import JSON, Request
@@ -19,6 +20,7 @@ from .book import Book
 from .clips import SAID, Heard, words
 from .looking import Looking
 from .parts import Parts, files, parts_of, worded
+from .scenes import Scenes, captioned
 from .steps import Steps, Stopped, named
 
 MOST_FILES = 16
@@ -27,14 +29,18 @@ HEARD_BEFORE = 6
 
 
 class Planner:
-    """Runs requests; those for `auto` as plans, all others as they are."""
+    """Runs requests; those for `auto` and scenes with captions in steps, all others as they are."""
 
-    def __init__(self, engine: Engine, models: Models) -> None:
+    def __init__(self, engine: Engine, models: Models, media: MediaStore) -> None:
+        self._scenes = Scenes(engine, models, media)
         self._engine = engine
         self._models = models
 
     async def run(self, request: Request, emit: Emit, job: Job) -> None:
         """Answer a request; `emit` gets its events, `Finished` last. Raises as `Engine.run` does."""
+        if captioned(request):
+            await self._scenes.run(request, emit, job)
+            return
         if request.model != AUTO.id:
             await self._engine.run(request, emit, job)
             return

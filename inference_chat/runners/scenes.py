@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event as Flag
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..errors import ModelFailed
 from ..events import Event, File, Finished, Footage, Span
@@ -57,6 +57,16 @@ class SceneOptions(Options):
     min_scene_s: float = Field(0.2, ge=0, le=60, description="Shortest scene, in seconds.")
     fades: bool = Field(True, description="Look for fades too.")
     key_frames: bool = Field(True, description="A picture of each scene.")
+    captions: bool = Field(False, description="A sentence on each scene, by a model that describes pictures.")
+    caption_model: str | None = Field(
+        None, description="Which model describes; unset: the first here that can."
+    )
+
+    @model_validator(mode="after")
+    def _seen(self) -> Self:
+        if self.captions and not self.key_frames:
+            raise ValueError("captions are of key frames: leave key_frames on")
+        return self
 
 
 @dataclass(frozen=True)
