@@ -83,6 +83,12 @@ class Settings(BaseSettings):
     max_clip_minutes: float = Field(
         120, gt=0, description="Longest clip, in minutes; a longer one is refused before it is decoded."
     )
+    max_listen_minutes: float = Field(
+        120, gt=0, description="Longest sound, in minutes; a longer one is refused before it is heard."
+    )
+    max_record_seconds: float = Field(
+        120, gt=0, le=3600, description="Longest recording of the page's microphone and camera, in seconds."
+    )
     rate_limit: str = Field(
         "120/minute",
         pattern=r"^\s*\d+\s*(/|per)\s*(\d+\s*)?(second|minute|hour|day)s?\s*$|^off$",
@@ -111,8 +117,10 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number format of loaded weights."
     )
-    quantization: Literal["auto", "none"] = Field(
-        "auto", description="Reserved: weights are loaded as they are."
+    quantization: Literal["auto", "none", "int8", "int4"] = Field(
+        "auto",
+        description="Weights of language models on a CPU: `auto` packs bfloat16, quicker without loss; `int8` "
+        "and `int4` round them, smaller and with an error; `none` leaves them as they are.",
     )
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a model; unset: one less than there are cores."

@@ -30,8 +30,8 @@ class Limits(Frozen):
     max_decoded_bytes: int = Field(default=2**30, ge=1, description="Bytes of all frames or samples.")
 
 
-TAKEN = Limits(max_bytes=2**63, max_pixels=2**63, max_clip_seconds=math.inf)
-"""For a clip that was held against the operator's limits when it came."""
+TAKEN = Limits(max_bytes=2**63, max_pixels=2**63, max_clip_seconds=math.inf, max_listen_seconds=math.inf)
+"""For a clip or sound that was held against the operator's limits when it came."""
 
 READABLE: dict[Kind, str] = {
     "image": "PNG, JPEG, WebP, GIF, BMP or TIFF",

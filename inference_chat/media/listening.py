@@ -1,7 +1,7 @@
 """Sounds as a stream: decoded and resampled block by block, so that hours take no more memory."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,17 @@ def listening(source: bytes | Path, rate: int, limits: Limits | None = None) -> 
         if not container.streams.audio:
             raise BadMedia("The file holds no audio. Send one that does.")
         yield Recording(container, rate, limits, _share(head, source) if media_type == "audio/wav" else 1.0)
+
+
+def check_length(source: Path, limits: Limits) -> None:
+    """Raises `TooLarge` for a sound that is longer by its header than is listened to."""
+    import av
+
+    with suppress(av.error.FFmpegError, ValueError):  # what is wrong with a file is told by who listens to it
+        with av.open(str(source), "r", options={"protocol_whitelist": "file"}) as container:
+            seconds = container.duration / 1e6 if container.duration else 0.0
+            if seconds > limits.max_listen_seconds:
+                raise _too_long(seconds, limits.max_listen_seconds)
 
 
 def has_sound(source: Path) -> bool:

@@ -13,6 +13,7 @@ from ..files import explain_failure
 from ..schema import Media
 from ..tasks import Kind
 from .container import Limits, check, head_of, kind_of, sniff
+from .listening import check_length
 from .reel import opened
 
 BLOCK: Final = 1 << 20
@@ -38,6 +39,8 @@ class MediaStore:
                 if kind == "video":
                     with opened(part, self.limits):
                         pass  # its header says what limits hold for
+                if kind == "audio":
+                    check_length(part, self.limits)
                 os.replace(part, path)
             finally:
                 part.unlink(missing_ok=True)

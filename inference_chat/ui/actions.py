@@ -11,15 +11,19 @@ import gradio as gr
 from pydantic import ValidationError, validate_call
 
 from ..access import Caller
+from ..catalog import ModelRecord
 from ..errors import InferenceChatError, InvalidRequest
 from ..jobs import Job
 from ..messages import Feedback
-from ..schema import JSON, explain
+from ..schema import JSON, Content, explain
+from ..senses import AUTO, takes
 from ..service import Service
 from ..tasks import Task
+from . import attach
+from .attach import Attached
 from .controls import controls
 from .news import GATHERED, elapsed, ended, new_events, session_view, thread
-from .presets import EXAMPLES, PERSONAS
+from .presets import EXAMPLES, PERSONAS, SAMPLES
 from .render import Live
 
 logger = logging.getLogger(__name__)
@@ -27,6 +31,7 @@ Action = Callable[..., Awaitable[JSON]]
 Door = Callable[[JSON, gr.Request], Awaitable[JSON]]
 
 NOT_FOR_CHAT = frozenset({"n", "logprobs", "response_format"})
+HEARS = Task.AUTOMATIC_SPEECH_RECOGNITION
 PAGE = 40  # conversations listed at once
 
 
@@ -37,15 +42,20 @@ class Actions:
         self._service = service
         self._chats = service.chats
         self._live: WeakKeyDictionary[Job, Live] = WeakKeyDictionary()
+        self._hearing = attach.Hearing(service)
 
-    async def boot(self, caller: Caller, *, session: str | None = None) -> JSON:
-        """Everything a page needs that has just been opened."""
+    async def boot(self, caller: Caller, *, session: str | None = None, mode: str = "chat") -> JSON:
+        """Everything a page needs that has just been opened; for files of all kinds where `mode` is so."""
         models = await self._models()
+        voice, ears = (self._service.models.first(task) for task in (Task.TEXT_TO_SPEECH, HEARS))
         return {
             "models": models,
-            "model": self._default(models),
+            "model": AUTO.id if mode == "multimodal" else self._default(models),
+            "voice": voice.name if voice else None,
+            "ears": ears.name if ears else None,
+            "record_seconds": self._service.settings.max_record_seconds,
             "personas": PERSONAS,
-            "examples": EXAMPLES,
+            "examples": SAMPLES if mode == "multimodal" else [{"text": text} for text in EXAMPLES],
             "notices": list(self._service.notices),
             "sessions": (await self.sessions(caller))["sessions"],
             "thread": await self._opened(caller, session),
@@ -73,6 +83,7 @@ class Actions:
         caller: Caller,
         *,
         text: str,
+        files: list[Attached] | None = None,
         session: str | None = None,
         model: str | None = None,
         settings: JSON | None = None,
@@ -82,13 +93,27 @@ class Actions:
     ) -> JSON:
         """Say something; with `edit`, as another branch below `parent` instead of at the end."""
         self._service.admit(caller)
-        if not text.strip():
-            raise InvalidRequest("The message is empty: write something first.")
+        if not text.strip() and not files:
+            raise InvalidRequest("The message is empty: write something first, or attach a file.")
+        content = await attach.content(self._service, text, files or [])
         if session is None:
-            return await self._begin(caller, text, model, settings, system_prompt)
+            return await self._begin(caller, content, model, settings, system_prompt)
         await self._keep(caller, session, settings)
-        await self._chats.send(caller, session, text, model=model, parent_id=parent if edit else "head")
+        await self._chats.send(caller, session, content, model=model, parent_id=parent if edit else "head")
         return await self.thread(caller, session=session)
+
+    async def sample(self, caller: Caller, *, name: str) -> JSON:
+        """One of the files of the examples, to be attached."""
+        return await attach.sample(self._service, name)
+
+    async def hear(self, caller: Caller, *, audio: str) -> JSON:
+        """What is said in a recording so far, with the seconds of each sentence; nothing of it is kept."""
+        return await self._hearing.hear(caller, audio)
+
+    async def speak(self, caller: Caller, *, text: str) -> JSON:
+        """A text read aloud by the model that speaks, as a sound."""
+        self._service.admit(caller)
+        return await attach.spoken(self._service, caller, text)
 
     async def regenerate(
         self,
@@ -185,12 +210,12 @@ class Actions:
         return await self.thread(caller, session=stored.id)
 
     async def _begin(
-        self, caller: Caller, text: str, model: str | None, settings: JSON | None, system_prompt: str
+        self, caller: Caller, content: Content, model: str | None, settings: JSON | None, system_prompt: str
     ) -> JSON:
-        """A conversation that begins with `text`; there is none when the text is refused."""
+        """A conversation that begins with `content`; there is none when that is refused."""
         started = await self._chats.start(caller, model=model, system_prompt=system_prompt, settings=settings)
         try:
-            await self._chats.send(caller, started.id, text, model=model)
+            await self._chats.send(caller, started.id, content, model=model)
         except InferenceChatError:
             await self._chats.delete(caller, started.id)
             raise
@@ -218,13 +243,25 @@ class Actions:
             offset=0,
             sort="name",
         )
-        return [{name: record[name] for name in ("id", "name", "status", "description")} for record in found]
+        return [auto_view(), *(model_view(record) for record in found)]
 
     def _default(self, models: list[JSON]) -> str | None:
         try:
             return self._service.models.default()
         except InferenceChatError:
-            return models[0]["id"] if models else None
+            return models[0]["id"]
+
+
+def model_view(record: JSON) -> JSON:
+    """A model as the list on the page has it."""
+    shown = {name: record[name] for name in ("id", "name", "status", "description")}
+    return shown | {"takes": sorted(takes(ModelRecord(name=record["name"], tasks=tuple(record["tasks"]))))}
+
+
+def auto_view() -> JSON:
+    """The plan over several models, in the same list."""
+    shown = {"id": AUTO.id, "name": AUTO.name, "status": "available", "description": AUTO.description}
+    return shown | {"takes": sorted(takes(AUTO))}
 
 
 def doors(actions: object, service: Service) -> list[Door]:

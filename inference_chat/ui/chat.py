@@ -1,4 +1,4 @@
-"""The Chat tab: one component, drawn by the scripts in `assets/` and served by `Actions`."""
+"""The tabs Chat and Multimodal: one component, drawn by the scripts in `assets/` and served by `Actions`."""
 
 from pathlib import Path
 
@@ -13,22 +13,30 @@ SCRIPTS = (
     "dom.js",
     "store.js",
     "sidebar.js",
+    "files.js",
+    "sources.js",
+    "aloud.js",
     "message.js",
     "thread.js",
     "follow.js",
     "controls.js",
     "settings.js",
+    "attach.js",
+    "microphone.js",
+    "camera.js",
     "composer.js",
     "main.js",
 )
 
 
-def build(service: Service) -> None:
-    """Put the chat into the Blocks being built."""
+def build(service: Service, mode: str = "chat") -> None:
+    """Put the conversation into the Blocks being built; `mode` says what it begins with."""
     gr.HTML(
         html_template=(ASSETS / "chat.html").read_text("utf-8"),
         js_on_load="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
         apply_default_css=False,
-        elem_id="chat",
+        elem_id=mode,
+        elem_classes="ic-talk",
+        mode=mode,
         server_functions=doors(Actions(service), service),
     )

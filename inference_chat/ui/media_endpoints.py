@@ -11,7 +11,8 @@ from gradio.utils import get_upload_folder
 from ..errors import BadMedia
 from ..media import head_of, kind_of
 from ..outputs import answer_of
-from ..schema import JSON, AudioPart, ImagePart, Link, Media, Message, Part, Sound, TextPart, VideoPart
+from ..planning.parts import part_of
+from ..schema import JSON, Media, Message, Part, TextPart
 from ..service import Service
 from ..tasks import Group, Kind
 from .endpoints import as_object, offer, refusals, texts
@@ -112,9 +113,12 @@ class MediaEndpoints:
         task: str | None = None,
         model: str | None = None,
         parameters: dict[str, Any] | None = None,
+        plan: bool = True,
     ) -> dict[str, Any]:
         """Ask about any mix of pictures, sounds and clips; a sound alone is written down.
 
+        Where no model is named, several may work step by step: `output` then has their `plan` and the
+        `sources` of the answer; `plan` set to false turns that off.
         `task` may also be `automatic-speech-recognition`, `audio-classification` or `text-to-speech`.
         """
         with refusals():
@@ -122,10 +126,12 @@ class MediaEndpoints:
             texts(text=text, task=task, model=model)
             media = [await self._file(file, None) for file in files or []]
             if task in (None, "any-to-any") and (text or any(one.kind != "audio" for one in media)):
-                content: tuple[Part, ...] = (*map(_part, media), TextPart(text=text))
+                content: tuple[Part, ...] = (*map(part_of, media), TextPart(text=text))
                 told = (Message(role="user", content=content),)
-                return await self._infer(who, "multimodal", task, model, None, [], parameters, told)
-            return await self._infer(who, "multimodal", task, model, text or None, media, parameters)
+                return await self._infer(who, "multimodal", task, model, None, [], parameters, told, plan)
+            return await self._infer(
+                who, "multimodal", task, model, text or None, media, parameters, (), plan
+            )
 
     async def _infer(
         self,
@@ -137,6 +143,7 @@ class MediaEndpoints:
         media: list[Media],
         parameters: object,
         messages: tuple[Message, ...] = (),
+        plan: bool = True,
     ) -> JSON:
         job = await self._service.infer(
             who,
@@ -147,6 +154,7 @@ class MediaEndpoints:
             messages=messages,
             media=media,
             parameters=as_object(parameters),
+            plan=plan,
         )
         try:
             return answer_of(job.id, job.request, await job.result())
@@ -172,13 +180,3 @@ def _uploaded(given: object) -> Path:
 def _kind(path: Path) -> Kind:
     """What kind of file it is, by its first bytes; what is none is refused where it is read as a picture."""
     return kind_of(head_of(path, "file")) or "image"
-
-
-def _part(media: Media) -> Part:
-    match media.kind:
-        case "image":
-            return ImagePart(image_url=Link(url=media.url))
-        case "video":
-            return VideoPart(video_url=Link(url=media.url))
-        case "audio":
-            return AudioPart(input_audio=Sound(data=media.url))

@@ -16,9 +16,8 @@ from ..tasks import Group, Kind, Task
 from . import files, marks, result
 from .choice import Choice, choice, does_of, wants
 from .parts import EVENT, caller, done, examples, failed, status, told
+from .presets import INPUTS
 from .running import Running, following
-
-INPUTS = Path(__file__).parents[2] / "examples" / "inputs"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ..events import (
 )
 from ..messages import ChatMessage
 from ..schema import JSON
+from .attach import files_of
 from .markdown import Growing, render
 
 THINK, END_THINK = "<think>", "</think>"
@@ -119,6 +120,9 @@ def message_view(message: ChatMessage) -> JSON:
         "parent": message.parent_id,
         "role": message.role,
         "text": message.text,
+        "files": files_of(message.content),
+        "plan": (message.receipt or {}).get("plan") or [],
+        "sources": (message.receipt or {}).get("sources") or [],
         "blocks": blocks(message.text) if message.role == "assistant" else [],
         "model": message.model,
         "status": message.status,
@@ -142,6 +146,8 @@ def figures(message: ChatMessage) -> str:
     usage, timing = message.usage, message.timing
     if usage is None or timing is None:
         return ""
+    if not usage.completion_tokens:
+        return f"total {seconds(timing.total_ms)}"
     parts = [f"{usage.completion_tokens:,} tokens"]
     if usage.completion_tokens > 1 and timing.decode_ms > 0:
         parts.append(f"{(usage.completion_tokens - 1) / timing.decode_ms * 1000:,.1f} tokens/s")

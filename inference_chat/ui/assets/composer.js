@@ -49,14 +49,22 @@ async function submit(text, where = {}) {
 
 async function sendComposed() {
   const text = composer.value;
-  if (!text.trim() || state.busy || state.writing) return;
+  if (recording) return recording.finish(true);
+  if ((!text.trim() && !waiting.length) || state.busy || state.writing) return;
+  const files = await takeFiles();
+  if (files === null || state.busy || state.writing) return;
+  const taken = waiting;
+  waiting = [];
+  drawWaiting();
   drafts.keep("");
   composer.value = "";
   grow(composer);
-  if (await submit(text)) return;
+  if (await submit(text, { files })) return;
   const newest = state.messages.findLast((one) => one.role === "user");
   if (newest && newest.text === text && state.messages.at(-1).status === "failed") return; // it is in the conversation, with a Retry
-  composer.value = text; // nothing that was typed is lost
+  composer.value = text; // nothing that was typed or attached is lost
+  waiting = [...taken, ...waiting];
+  drawWaiting();
   drafts.keep(text);
   grow(composer);
 }

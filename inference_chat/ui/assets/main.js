@@ -15,7 +15,16 @@ const DO = {
   "export-menu": () => { $(".ic-menu-box").hidden = !$(".ic-menu-box").hidden; },
   export: (node) => exportSession(node.dataset.form),
   down: () => { state.stuck = true; stick(); },
-  example: (node) => submit(node.textContent),
+  example: async (node) => {
+    const { text, files = [] } = state.examples[Number(node.dataset.example)];
+    const sent = await Promise.all(files.map((name) => ask("sample", { name })));
+    return submit(text, { files: sent.map(({ id, kind }) => ({ id, kind })) });
+  },
+  attach: () => $(".ic-pick").click(),
+  camera: () => camera(),
+  microphone: () => microphone(),
+  "cancel-recording": () => recording && recording.finish(false),
+  aloud: (node, id) => aloud(node, id),
   copy: async (node, id) => { await copy(message(id).text); done(node); },
   "copy-code": async (node) => { await copy($("code", node.closest(".ic-code")).textContent); done(node); },
   edit: (node, id) => editMessage(id),
@@ -45,13 +54,28 @@ async function rate(id, value) {
 
 async function exportSession(form) {
   $(".ic-menu-box").hidden = true;
+  if (form === "zip") {
+    const link = el("a", { href: `chat/${state.session.id}/export?format=zip`, download: "conversation.zip" });
+    document.body.append(link);
+    link.click();
+    return link.remove();
+  }
   const exported = await ask("export", { session: state.session.id, form });
   const name = state.session.title.replace(/[^\p{L}\p{N} _-]+/gu, "").trim().slice(0, 60) || "conversation";
   if (form === "json") save(`${name}.json`, JSON.stringify(exported.json, null, 2), "application/json");
   else save(`${name}.md`, exported.text, "text/markdown");
 }
 
+async function importArchive(file) {
+  const answer = await fetch("chat/import/archive", { method: "POST", body: file });
+  const told = await answer.json();
+  if (!answer.ok) throw new Refused(told);
+  await openSession(told.session_id || told.id);
+  await loadSessions();
+}
+
 async function importFile(file) {
+  if (file.name.endsWith(".zip")) return importArchive(file);
   let conversation;
   try {
     conversation = JSON.parse(await file.text());
@@ -102,6 +126,7 @@ function listen() {
   element.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     if (!$(".ic-menu-box").hidden) $(".ic-menu-box").hidden = true;
+    else if (recording) recording.finish(false);
     else if (state.writing) stop();
     else if (!$(".ic-panel").hidden) togglePanel(false);
     else if ($(".ic").classList.contains("side-open")) toggleSide(false);
@@ -122,7 +147,8 @@ function listen() {
     state.stuck = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
     $(".ic-down").hidden = state.stuck || !state.messages.length;
   });
-  new ResizeObserver(() => { stick(); grow(composer); }).observe(scroll); // nothing has a size while another tab is open
+  listenForFiles();
+  new ResizeObserver(() => { stick(); grow(composer); if (scroll.clientWidth) address(); }).observe(scroll); // nothing has a size while another tab is open
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh().catch(complain); });
 }
 
@@ -139,12 +165,13 @@ async function start() {
   $$("[data-icon]").forEach((node) => node.prepend(icon(node.dataset.icon)));
   if (!remembered("side", true)) toggleSide(false);
   listen();
-  const wanted = new URL(location.href).searchParams.get("chat");
-  const first = await ask("boot", { session: wanted });
+  const wanted = shown() ? new URL(location.href).searchParams.get("chat") : null;
+  const first = await ask("boot", { session: wanted, mode: MODE });
   Object.assign(state, { models: first.models, personas: first.personas, examples: first.examples, sessions: first.sessions });
+  Object.assign(state, { voice: first.voice, ears: first.ears, record_seconds: first.record_seconds });
   state.more = first.more;
   notices(first.notices);
-  const usual = remembered("model", null);
+  const usual = remembered(MODE === "chat" ? "model" : `model.${MODE}`, null);
   const thread = first.thread && !first.thread.error ? first.thread : null;
   const known = (id) => state.models.some((model) => model.id === id);
   const named = new URL(location.href).searchParams.get("model");

@@ -11,9 +11,11 @@ function messageNode(message) {
   const body = el("div", { class: "ic-body", dir: "auto" });
   if (mine) body.textContent = message.text;
   else setBlocks(body, message.blocks);
-  node.append(body);
-  if (writing) node.append(el("div", { class: "ic-status", role: "status" }, el("i"), el("i"), el("i"), el("span")));
-  else node.append(...outcome(message), footer(message, mine));
+  if (!writing) cite(body, message.sources);
+  if (mine && message.files.length) node.append(el("div", { class: "ic-sent" }, filesNode(message.files), message.text ? body : null));
+  else node.append(body);
+  if (writing) node.append(stepsNode([]), el("div", { class: "ic-status", role: "status" }, el("i"), el("i"), el("i"), el("span")));
+  else node.append(...evidence(message), ...outcome(message), footer(message, mine));
   return node;
 }
 
@@ -38,6 +40,10 @@ function setBlocks(body, blocks, from = 0) {
   while (body.children.length > from + blocks.length) body.lastChild.remove();
 }
 
+function evidence(message) {
+  return [message.sources.length ? sourcesNode(message.sources) : null, message.plan.length ? planNode(message.plan) : null].filter(Boolean);
+}
+
 function outcome(message) {
   const parts = message.notes.map((note) => el("p", { class: "ic-note", dir: "auto" }, note));
   if (message.status === "failed" || message.error) {
@@ -60,6 +66,7 @@ function footer(message, mine) {
   foot.append(button("copy", "Copy this message", "copy"));
   foot.append(button("edit", mine ? "Edit this message" : "Edit this answer", "edit"));
   if (!mine) {
+    if (canSpeak() && message.text) foot.append(button("speak", speakLabel(), "aloud", { "aria-pressed": "false" }));
     foot.append(button("again", "Answer again", "again"),
       button("like", "Good answer", "like", { "aria-pressed": String(message.feedback === "like") }),
       button("dislike", "Bad answer", "dislike", { "aria-pressed": String(message.feedback === "dislike") }),
@@ -82,9 +89,10 @@ function editMessage(id) {
   const area = el("textarea", { dir: "auto", "aria-label": mine ? "Edit this message" : "Edit this answer" });
   area.value = message.text;
   const cancel = () => { node.replaceWith(messageNode(message)); $("textarea").focus(); };
-  const say = () => submit(area.value, { parent: message.parent, edit: true }).then((sent) => sent || area.focus());
+  const files = message.files.filter((file) => file.id).map(({ id, kind }) => ({ id, kind }));
+  const say = () => submit(area.value, { parent: message.parent, edit: true, files }).then((sent) => sent || area.focus());
   const rewrite = () => ask("rewrite", { session: state.session.id, message: id, text: area.value }).then(show).catch(complain);
-  const send = () => { if (area.value.trim()) (mine ? say : rewrite)(); };
+  const send = () => { if (area.value.trim() || (mine && files.length)) (mine ? say : rewrite)(); };
   const form = el("form", { class: "ic-edit", on: { submit: (event) => { event.preventDefault(); send(); } } }, area,
     el("div", {}, el("button", { type: "button", on: { click: cancel } }, "Cancel"), el("button", { type: "submit", class: "ic-primary" }, mine ? "Send" : "Save")));
   area.addEventListener("keydown", (event) => {

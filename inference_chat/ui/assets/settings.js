@@ -13,9 +13,9 @@ function prompt() {
 }
 
 function personaFields() {
-  const select = el("select", { id: "ic-persona" }, el("option", { value: "" }, "The model's own"),
+  const select = el("select", { id: `${PREFIX}-persona` }, el("option", { value: "" }, "The model's own"),
     ...Object.keys(state.personas).map((name) => el("option", { value: name }, name)), el("option", { value: "custom" }, "Custom"));
-  const area = el("textarea", { id: "ic-prompt", rows: 3, dir: "auto" });
+  const area = el("textarea", { id: `${PREFIX}-prompt`, rows: 3, dir: "auto" });
   const known = () => Object.keys(state.personas).find((name) => state.personas[name] === area.value) || (area.value ? "custom" : "");
   area.value = prompt();
   select.value = known();
@@ -31,14 +31,14 @@ function personaFields() {
     keep().catch(complain);
   });
   area.addEventListener("change", () => { select.value = known(); keep().catch(complain); });
-  return [field("ic-persona", "Persona", "How the assistant speaks.", select),
-    field("ic-prompt", "System prompt", "Instructions that stand before the conversation.", area)];
+  return [field(`${PREFIX}-persona`, "Persona", "How the assistant speaks.", select),
+    field(`${PREFIX}-prompt`, "System prompt", "Instructions that stand before the conversation.", area)];
 }
 
 function optionNode(control) {
   const chosen = remembered("settings", {});
   const value = control.name in chosen ? chosen[control.name] : control.default;
-  return controlNode(control, value, (to) => keepSetting(control, to));
+  return controlNode(control, value, (to) => keepSetting(control, to), `${PREFIX}-option`);
 }
 
 function keepSetting(control, value) {
@@ -57,8 +57,9 @@ async function useModel(id, byHand = true) {
   }
   drawHead();
   drawPanel();
+  drawTaken();
   if (!byHand) return;
-  remember("model", id);
+  remember(MODE === "chat" ? "model" : `model.${MODE}`, id);
   if (state.session) state.session = (await ask("change", { session: state.session.id, model: id })).session;
   say(`${modelName(id)} answers from now on.`);
 }
@@ -74,5 +75,5 @@ function togglePanel(open) {
   $(".ic-head [data-do=panel]").setAttribute("aria-expanded", String(!panel.hidden));
   drawPanel();
   if (panel.hidden) $(".ic-composer textarea").focus();
-  else $("#ic-persona").focus();
+  else $(`#${PREFIX}-persona`).focus();
 }

@@ -1,5 +1,8 @@
 // What the page knows now, and what the browser remembers of it.
 
+const MODE = props.mode || "chat";
+const PREFIX = MODE === "chat" ? "ic" : "ic-multimodal"; // of ids: two conversations may be on one page
+
 const state = {
   session: null, // the open conversation; null: a new one that nothing was said in
   messages: [], // along the branch that is shown
@@ -13,6 +16,9 @@ const state = {
   more: false,
   query: "",
   stuck: true, // whether the newest message is kept in view
+  voice: null, // the server's model that speaks
+  ears: null, // and the one that writes down what is said
+  record_seconds: 120,
   busy: false, // a message is on its way to the server
 };
 
@@ -50,8 +56,12 @@ const drafts = {
   get: () => sessionStorage.getItem(drafts.key()) || "",
 };
 
+// Whether the tab that this conversation is in is the open one.
+const shown = () => (new URL(location.href).searchParams.get("tab") || "chat") === MODE;
+
 // The address names the open conversation, so that reloading and bookmarks come back to it.
 function address() {
+  if (!shown()) return;
   const url = new URL(location.href);
   if (state.session) url.searchParams.set("chat", state.session.id);
   else url.searchParams.delete("chat");

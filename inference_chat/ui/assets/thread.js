@@ -26,6 +26,7 @@ function drawThread() {
     const had = before && $(".ic-body", before);
     if (had && message.role === "assistant") { // keep what is on the screen already
       setBlocks(had, message.blocks);
+      if (message.id !== state.writing) cite(had, message.sources);
       $(".ic-body", node).replaceWith(had);
     }
     return node;
@@ -36,14 +37,25 @@ function drawThread() {
   stick();
 }
 
+const TITLES = {
+  chat: ["What shall we talk about?", "It runs on this computer; nothing you write leaves it."],
+  multimodal: ["Show it, say it, ask about it", "Drop pictures, sounds and clips here, or use the microphone and the camera. Several models answer together, and show how."],
+};
+
+// The files that an example brings along.
+function sampleNode(example) {
+  const icons = { png: "Picture", ogg: "Sound", mp4: "Clip" };
+  return example.files ? el("small", {}, example.files.map((name) => icons[name.split(".").pop()]).join(" + ")) : null;
+}
+
 function drawEmpty() {
   const empty = $(".ic-empty");
   empty.hidden = state.messages.length > 0;
   if (empty.hidden) return;
-  const choices = state.examples.map((text) => el("button", { type: "button", "data-do": "example", dir: "auto" }, text));
+  const choices = state.examples.map((example, at) => el("button", { type: "button", "data-do": "example", "data-example": String(at), dir: "auto" }, example.label || example.text, sampleNode(example)));
   const none = !state.models.length && el("p", {}, "No chat model is registered yet: put one into model_cards/, or register one through the API.");
-  empty.replaceChildren(el("span", { class: "ic-logo", "aria-hidden": "true" }), el("h1", {}, "What shall we talk about?"),
-    none || el("p", {}, "It runs on this computer; nothing you write leaves it."), el("div", { class: "ic-examples" }, none ? [] : choices));
+  empty.replaceChildren(el("span", { class: "ic-logo", "aria-hidden": "true" }), el("h1", {}, TITLES[MODE][0]),
+    none || el("p", {}, TITLES[MODE][1]), el("div", { class: "ic-examples" }, none ? [] : choices));
 }
 
 function drawHead() {
@@ -52,6 +64,19 @@ function drawHead() {
   const select = $(".ic-model");
   select.replaceChildren(...state.models.map((model) => el("option", { value: model.id, title: model.description }, modelName(model.id) + (model.status === "failed" ? " (failed)" : ""))));
   select.value = state.model;
+  drawBadges();
+}
+
+const BADGES = { text: ["T", "text"], image: ["camera", "pictures"], audio: ["mic", "sounds"], video: ["play", "clips"] };
+
+// What the chosen model takes.
+function drawBadges() {
+  const model = present();
+  const kinds = model ? ["text", ...model.takes] : [];
+  const box = $(".ic-badges");
+  box.setAttribute("aria-label", `Takes ${kinds.map((kind) => BADGES[kind][1]).join(", ")}`);
+  box.title = box.getAttribute("aria-label");
+  box.replaceChildren(...kinds.map((kind) => el("span", { class: kind }, kind === "text" ? "T" : icon(BADGES[kind][0]))));
 }
 
 function progress(reply, news) {
@@ -59,6 +84,7 @@ function progress(reply, news) {
   if (!node) return;
   phase = { label: LABELS[news.phase], detail: news.detail, since: performance.now() - news.elapsed * 1000 };
   if (news.fraction !== null) phase.detail = `${Math.round(news.fraction * 100)} % ${phase.detail}`;
+  if (news.steps && news.steps.length) $(".ic-steps", node).replaceWith(stepsNode(news.steps));
   setBlocks($(".ic-body", node), news.blocks, news.from);
   drawPhase();
   stick();
