@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
@@ -14,11 +14,24 @@ from .. import __version__
 from ..logs import request_level
 from ..service import Service
 from ..tools import Tool
-from . import auth, chat, compare, inference, media, models, operations, websocket
+from . import (
+    auth,
+    batches,
+    chat,
+    compare,
+    evaluations,
+    inference,
+    inside,
+    media,
+    models,
+    operations,
+    websocket,
+)
 from .docs import TAGS, add_docs, document_keys
-from .errors import HANDLERS, problems
+from .errors import HANDLERS, OtherMethods, problems
 from .middleware import BodyLimit, Envelope, SameOrigin
 from .openai import audio, completions, others
+from .openai import batches as lines
 from .openai import chat as completions_chat
 from .websocket import NO_VIEWS, Views
 
@@ -33,6 +46,21 @@ Errors are problem details (RFC 9457) with a stable `code`. When the operator ha
 `Authorization: Bearer KEY` or `X-API-Key: KEY`.
 """
 MIB = 1 << 20
+STREAMED = {
+    ("POST", f"/{path}")
+    for path in (
+        *(f"inference/{group}" for group in ("text", "image", "video", "multimodal")),
+        *(f"chat/{{id}}/{turn}" for turn in ("message", "regenerate", "continue")),
+        *("models/compare", "v1/chat/completions", "v1/completions"),
+    )
+}
+"""Routes that answer with server-sent events when `stream` is set."""
+EVENT = {
+    "type": "object",
+    "description": "`event` names the frame, `data` is the frame as JSON.",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -71,7 +99,6 @@ def create_app(
         redoc_url=None,
         openapi_tags=TAGS,
         exception_handlers=HANDLERS,
-        responses=problems(401, 422, 429, 500),
         # The first stands outermost.
         middleware=[
             Middleware(Envelope, patience=settings.reader_timeout_seconds, level=request_level(settings)),
@@ -88,10 +115,12 @@ def create_app(
         ],
     )
     app.state.service = service
+    service.batches.kinds |= {batches.KIND: batches.kind_of(service), **lines.kinds_of(service)}
     app.state.views = views
     _add_routes(app)
     add_docs(app)
     document_keys(app)
+    _refuse_other_methods(app)
     if door is not None:
         app.router.routes.extend(Route(path, door) for path in ("/gradio_api/mcp", "/gradio_api/mcp/"))
     if demo is not None:
@@ -102,9 +131,16 @@ def create_app(
 def _add_routes(app: FastAPI) -> None:
     def route(method: str, path: str, endpoint: Any, tag: str, *statuses: int, **more: Any) -> None:
         more.setdefault("operation_id", endpoint.__name__)
-        app.add_api_route(path, endpoint, methods=[method], tags=[tag], responses=problems(*statuses), **more)
+        told = problems(401, 422, 429, 500, *statuses, openai=tag == "openai") | more.pop("responses", {})
+        if (method, path) in STREAMED:
+            told[200] = {"content": {"text/event-stream": {"schema": EVENT}}}
+        app.add_api_route(path, endpoint, methods=[method], tags=[tag], responses=told, **more)
 
     model, reply = models.ModelAnswer, chat.Reply
+    begun = {202: {"model": model, "description": "It is being loaded."}}
+    loaded: dict[str, Any] = {"response_model": model, "responses": begun}
+    unready = {503: {"model": operations.Readiness, "description": "It cannot be served now."}}
+    ready: dict[str, Any] = {"response_model": operations.Readiness, "responses": unready}
     route("GET", "/models", models.list_models, "models")
     route("POST", "/models", models.register_model, "models", 403, 409, 413, 503, status_code=201)
     route("GET", "/models/search", models.search_models, "models")
@@ -115,11 +151,22 @@ def _add_routes(app: FastAPI) -> None:
     route("POST", "/models/recommend", compare.recommend_models, "models", 503)
     route("POST", "/models/vote", compare.vote, "models", 503)
     route("GET", "/models/ratings", compare.model_ratings, "models")
+    begun_in: dict[str, Any] = {"openapi_extra": evaluations.FORM, "status_code": 202}
+    route("POST", "/models/evaluate", evaluations.start_evaluation, "models", 404, 413, 503, **begun_in)
     route("GET", "/models/{id}", models.get_model, "models", 404)
     route("DELETE", "/models/{id}", models.delete_model, "models", 403, 404, 409, 503, status_code=204)
     route("GET", "/models/{id}/versions", models.model_versions, "models", 404)
-    route("POST", "/models/{id}/load", models.load_model, "models", 404, 503, response_model=model)
+    route("POST", "/models/{id}/load", models.load_model, "models", 404, 503, **loaded)
     route("POST", "/models/{id}/unload", models.unload_model, "models", 404, 409)
+    route("POST", "/models/{id}/tokens", inside.split_text, "models", 404, 413, 503, 504)
+    route("POST", "/models/{id}/saliency", inside.show_saliency, "models", 400, 404, 413, 415, 503, 504)
+
+    route("GET", "/evaluations", evaluations.list_evaluations, "models")
+    route("GET", "/evaluations/sets", evaluations.list_sets, "models")
+    route("GET", "/evaluations/{id}", evaluations.get_evaluation, "models", 404)
+    route("POST", "/evaluations/{id}/cancel", evaluations.cancel_evaluation, "models", 404, 503)
+    route("POST", "/evaluations/{id}/resume", evaluations.resume_evaluation, "models", 404, 503)
+    route("DELETE", "/evaluations/{id}", evaluations.delete_evaluation, "models", 404, 503, status_code=204)
 
     answer = inference.Answer
     failures: tuple[int, ...] = (400, 403, 404, 413, 415, 503, 504)
@@ -131,6 +178,11 @@ def _add_routes(app: FastAPI) -> None:
     ):
         more: dict[str, Any] = {"response_model": answer, "openapi_extra": inference.MEDIA_FORM}
         route("POST", f"/inference/{name}", infer, "inference", *failures, **more)
+    many: dict[str, Any] = {"response_model": batches.BatchAnswer}
+    taken = {202: {"model": batches.BatchAnswer, "description": "It is being worked on."}}
+    route("POST", "/inference/batch", batches.infer_batch, "inference", 413, 503, **many, responses=taken)
+    route("GET", "/inference/batch/{id}", batches.get_batch, "inference", 404, 503, **many)
+    route("POST", "/inference/batch/{id}/cancel", batches.cancel_batch, "inference", 404, 503, **many)
 
     route("POST", "/media", media.keep_media, "inference", 400, 413, 415, 503, status_code=201)
     route("GET", "/media/{id}", media.show_media, "inference", 404, response_class=FileResponse)
@@ -174,11 +226,23 @@ def _add_routes(app: FastAPI) -> None:
     route("POST", "/v1/images/generations", others.create_image, "openai", *failures)
     route("POST", "/v1/audio/transcriptions", audio.create_transcription, "openai", *failures)
     route("POST", "/v1/audio/speech", audio.create_speech, "openai", *failures)
+    route("POST", "/v1/files", lines.create_file, "openai", 413, 503)
+    route("GET", "/v1/files", lines.list_files, "openai", 503)
+    route("GET", "/v1/files/{id}", lines.retrieve_file, "openai", 404, 503)
+    route("DELETE", "/v1/files/{id}", lines.delete_file, "openai", 404, 503)
+    content: dict[str, Any] = {"response_class": Response}
+    route("GET", "/v1/files/{id}/content", lines.file_content, "openai", 404, 503, **content)
+    route("POST", "/v1/batches", lines.create_batch, "openai", 404, 503)
+    route("GET", "/v1/batches", lines.list_batches, "openai", 404, 503)
+    named = {"operation_id": "get_openai_batch"}
+    route("GET", "/v1/batches/{id}", lines.retrieve_batch, "openai", 404, 503, **named)
+    named = {"operation_id": "cancel_openai_batch"}
+    route("POST", "/v1/batches/{id}/cancel", lines.cancel_batch, "openai", 404, 503, **named)
 
     route("GET", "/cache/stats", operations.cache_stats, "operations")
     route("POST", "/cache/clear", operations.clear_cache, "operations")
     route("GET", "/healthz", operations.healthz, "operations")
-    route("GET", "/readyz", operations.readyz, "operations", response_model=operations.Readiness)
+    route("GET", "/readyz", operations.readyz, "operations", **ready)
     route("GET", "/stats", operations.stats, "operations")
     route("GET", "/metrics", operations.metrics, "operations", response_class=operations.MetricsPage)
 
@@ -188,6 +252,15 @@ def _add_routes(app: FastAPI) -> None:
         ("POST", "/signout", auth.sign_out),
     ):
         app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)
+
+
+def _refuse_other_methods(app: FastAPI) -> None:
+    """Answer 405 with all methods a path has; the page, which stands behind, would answer 404."""
+    methods: dict[str, set[str]] = {}
+    for route in app.routes:
+        if isinstance(route, Route):
+            methods.setdefault(route.path, set()).update(route.methods or ())
+    app.router.routes.extend(Route(path, OtherMethods(allowed)) for path, allowed in methods.items())
 
 
 def _door(service: Service, tools: "Sequence[Tool]") -> "Door":

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Body, Query
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,12 +18,39 @@ from .frames import frames_of_turn
 from .streaming import stream, wait
 
 
+def _written(value: object) -> object:
+    """Refuse seconds since 1970, which pydantic takes for a moment, and the document does not."""
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise ValueError("write a moment as 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_written)]
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+EXPORTED: JSON = {
+    "format": "inference-chat/1",
+    "title": "Holidays",
+    "messages": [
+        {"id": "1", "parent_id": None, "role": "user", "content": "Hello!"},
+        {"id": "2", "parent_id": "1", "role": "assistant", "content": "Hello to you!"},
+    ],
+}
+
+
+def _example(**fields: Any) -> ConfigDict:
+    """The configuration of a body, with an example of it for the document."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [fields]})
+
+
 class StartBody(Strict):
     """A new conversation; every field may be left out."""
+
+    model_config = _example(system_prompt="You are friendly.", settings={"temperature": 0.2})
 
     model: str | None = None
     system_prompt: str = Field("", max_length=100_000)
@@ -33,6 +60,8 @@ class StartBody(Strict):
 
 class ChangeBody(Strict):
     """What to change of a conversation; what is left out stays."""
+
+    model_config = _example(title="Holidays", model="starter-chat")
 
     title: str | None = Field(None, max_length=1000)
     model: str | None = None
@@ -48,28 +77,36 @@ class MessageBody(Strict):
     content: Content
     model: str | None = Field(None, description="Who answers from this message on.")
     settings: JSON | None = None
-    stream: bool = Field(False, description="Answer with server-sent events.")
+    stream: StrictBool = Field(False, description="Answer with server-sent events.")
     parent_id: str | None = Field(None, description="The message it follows; unset: the newest; null: none.")
 
 
 class RegenerateBody(Strict):
     """Which reply to write again, and how; everything may be left out."""
 
+    model_config = _example(settings={"temperature": 1.0}, stream=False)
+
     message_id: str | None = None
     model: str | None = None
     settings: JSON | None = None
-    stream: bool = False
+    stream: StrictBool = False
 
 
 class ContinueBody(Strict):
-    stream: bool = False
+    model_config = _example(stream=False)
+
+    stream: StrictBool = False
 
 
 class SelectBody(Strict):
+    model_config = _example(message_id="0f8fad5bd9cb469fa16570867728950e")
+
     message_id: str
 
 
 class FeedbackBody(Strict):
+    model_config = _example(feedback="like")
+
     feedback: Feedback | None
 
 
@@ -124,7 +161,7 @@ async def list_chats(
     caller: TheCaller,
     q: Annotated[str, Query(max_length=1000, description="Words of a title or a message.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    before: Annotated[datetime | None, Query(description="Only those last used before this moment.")] = None,
+    before: Annotated[Moment | None, Query(description="Only those last used before this moment.")] = None,
 ) -> SessionList:
     """The caller's conversations, the newest used first."""
     found = await service.chats.list(caller, query=q, limit=limit + 1, before=_aware(before))
@@ -172,7 +209,7 @@ async def export_chat(
 
 
 async def import_chat(
-    service: TheService, caller: TheCaller, body: Annotated[dict[str, Any], Body()]
+    service: TheService, caller: TheCaller, body: Annotated[dict[str, Any], Body(examples=[EXPORTED])]
 ) -> SessionAnswer:
     """Add an exported conversation, under new ids."""
     return session_answer(await service.chats.load(caller, body))

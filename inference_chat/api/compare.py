@@ -6,7 +6,7 @@ from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
@@ -44,7 +44,7 @@ class CompareBody(BaseModel):
 
     models: tuple[str, ...] = Field(description="Two to six, each `name` or `name@version`.")
     input: Input
-    in_turn: bool = Field(
+    in_turn: StrictBool = Field(
         False, description="One after the other, so that each is timed alone; else together where they fit."
     )
     stream: bool = Field(False, description="Answer with server-sent events, each with its `model`.")
@@ -72,13 +72,20 @@ class Compared(BaseModel):
 class VoteBody(BaseModel):
     """What somebody thinks of the answers of some models to the same input."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"task": "text-generation", "models": ["one", "another"], "verdict": "best", "best": "one"}
+            ]
+        },
+    )
 
     task: str
     models: tuple[str, ...] = Field(min_length=2, max_length=6)
     verdict: Verdict = Field(description="`best` (with `best`), `tie`, or `bad`: none is any good.")
     best: str | None = None
-    blind: bool = False
+    blind: StrictBool = False
 
 
 class Ratings(BaseModel):

@@ -3,6 +3,6 @@ SwaggerUIBundle({
   dom_id: "#routes",
   deepLinking: true,
   displayRequestDuration: true,
-  docExpansion: "none",
+  docExpansion: "list",
   validatorUrl: null, // the document stays on this machine
 });

@@ -1,5 +1,6 @@
 """How every error looks on a wire: one table from class to HTTP status, one shape (RFC 9457)."""
 
+from collections.abc import Collection
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -9,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 from .. import errors
 from ..errors import InferenceChatError
@@ -104,6 +106,19 @@ def internal_problem(request_id: str) -> Problem:
     )
 
 
+class OpenAIError(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class OpenAIProblem(BaseModel):
+    """An error in the shape of OpenAI's API."""
+
+    error: OpenAIError
+
+
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -151,9 +166,24 @@ async def on_invalid(request: Request, error: Exception) -> JSONResponse:
 async def on_framework(request: Request, error: Exception) -> JSONResponse:
     """Answer what the framework refuses by itself, such as an unknown path or method."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's for bytes that are no text
+        problem = make_problem(422, "invalid_request", "The body is not JSON in UTF-8, or no whole form.")
+        return respond(problem, path=request.url.path)
     code = FRAMEWORK_CODES.get(error.status_code, "invalid_request")
     problem = make_problem(error.status_code, code, error.detail)
     return respond(problem, dict(error.headers or {}), request.url.path)
+
+
+class OtherMethods:
+    """Stands behind the routes of a path, and refuses the methods that none of them has."""
+
+    def __init__(self, allowed: Collection[str]) -> None:
+        self._allow = ", ".join(sorted(allowed))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        said = f"{scope['method']} is not for this path; there are {self._allow}."
+        problem = make_problem(405, "method_not_allowed", said)
+        await respond(problem, {"Allow": self._allow}, scope["path"])(scope, receive, send)
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
@@ -186,7 +216,9 @@ WHEN = {
 }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problems(*statuses: int, openai: bool = False) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's description of the error answers a route can give."""
     content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    if openai:
+        content = {"application/json": {"schema": OpenAIProblem.model_json_schema()}}
     return {status: {"description": WHEN[status], "content": content} for status in sorted(statuses)}

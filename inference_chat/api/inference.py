@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import Body, Depends
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -50,9 +50,9 @@ class Asked(BaseModel):
     parameters: JSON = Field(
         {}, description="Settings of the run; those of the model's record are the default."
     )
-    stream: bool = Field(False, description="Answer with server-sent events.")
-    use_cache: bool = True
-    timeout_ms: int | None = Field(None, ge=1, description="Deadline of the whole request.")
+    stream: StrictBool = Field(False, description="Answer with server-sent events.")
+    use_cache: StrictBool = True
+    timeout_ms: StrictInt | None = Field(None, ge=1, description="Deadline of the whole request.")
 
 
 class TextRequest(Asked):
@@ -211,6 +211,7 @@ def _parsed(text: str | bytes) -> MediaRequest:
 
 
 async def linked(service: Service, body: MediaRequest) -> tuple[Media, ...]:
+    """The files that a request names, each kept."""
     """The files that a request names by their URLs."""
     kinds: tuple[tuple[Kind, Files], ...] = (
         ("image", body.image),
@@ -237,6 +238,15 @@ async def _sent(service: Service, items: Sequence[tuple[str, UploadFile | str]])
     return tuple(media)
 
 
+MEDIA_EXAMPLE: JSON = {
+    "image": (
+        "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+    ),
+    "task": "image-classification",
+    "parameters": {"top_k": 3},
+}
+
+
 def _media_form() -> JSON:
     schema = MediaRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
@@ -244,7 +254,10 @@ def _media_form() -> JSON:
     fields: JSON = {"request": {"type": "string"}, "image": file, "video": file, "audio": file}
     fields["mask"] = {"type": "string", "format": "binary"}
     form: JSON = {"type": "object", "properties": fields}
-    content: JSON = {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}
+    content: JSON = {
+        "application/json": {"schema": schema, "example": MEDIA_EXAMPLE},
+        "multipart/form-data": {"schema": form},
+    }
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -138,7 +138,7 @@ async def search_models(
     _caller: TheCaller,
     q: Annotated[str, Query(max_length=1000)] = "",
     task: str | None = None,
-    max_memory_mb: Annotated[float | None, Query(gt=0, allow_inf_nan=False)] = None,
+    max_memory_mb: Annotated[float | None, Query(gt=0, le=2**40)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> ModelItems:
     """Models whose name, description or tags match `q`, best first."""
