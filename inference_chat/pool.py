@@ -201,7 +201,7 @@ class Pool:
             worker = Worker(f"inference-{entry.record.id}")
         entry.worker = worker
         runner, grown = await worker.call(lambda: _load(kind(checkpoint, placement)))
-        entry.bytes = max(grown, checkpoint.tensors.elements * placement.bytes_per_element)
+        entry.bytes = max(grown, checkpoint.tensors.elements * runner.placement.bytes_per_element)
         entry.runner = runner
 
     async def _roll_back(self, entry: Entry) -> None:

@@ -29,10 +29,12 @@ class Placement:
 
     device: str
     dtype: str
+    quantization: str = "none"
+    """How weights of language models are laid out, as `rearrange` of `linears.py` knows it."""
 
     @property
     def bytes_per_element(self) -> int:
-        return 4 if self.dtype == "float32" else 2
+        return {"float32": 4, "int8": 1, "int4": 1}.get(self.dtype, 2)
 
 
 def place(settings: Settings, checkpoint: Checkpoint) -> Placement:
@@ -41,13 +43,19 @@ def place(settings: Settings, checkpoint: Checkpoint) -> Placement:
     Raises `ModelFailed` when the settings name a device that is not there.
     """
     device = settings.device if settings.device == "cpu" else _found_device(settings.device)
+    quantization = settings.quantization if device == "cpu" else "none"
+    return Placement(device, _format(settings, checkpoint, device), quantization)
+
+
+def _format(settings: Settings, checkpoint: Checkpoint, device: str) -> str:
+    """The number format of the weights."""
     if settings.dtype != "auto":
-        return Placement(device, settings.dtype)
+        return settings.dtype
     if device == "cpu":
         small = checkpoint.tensors.elements < SMALL_MODEL
         stored_bf16 = "BF16" in checkpoint.tensors.dtypes
-        return Placement(device, "bfloat16" if stored_bf16 and not small else "float32")
-    return Placement(device, "float16" if device == "mps" else "bfloat16")
+        return "bfloat16" if stored_bf16 and not small else "float32"
+    return "float16" if device == "mps" else "bfloat16"
 
 
 def prepare(threads: int) -> None:

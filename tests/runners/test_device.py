@@ -19,7 +19,7 @@ def of_size(elements: int, stored: str = "BF16") -> Checkpoint:
     [(10**6, "BF16", "float32"), (10**9, "BF16", "bfloat16"), (10**9, "F32", "float32")],
 )
 def test_a_cpu_reads_large_models_as_they_are_stored(elements: int, stored: str, dtype: str):
-    assert place(Settings(device="cpu"), of_size(elements, stored)) == Placement("cpu", dtype)
+    assert place(Settings(device="cpu"), of_size(elements, stored)) == Placement("cpu", dtype, "auto")
 
 
 def test_a_dtype_that_is_set_is_taken():
@@ -31,7 +31,7 @@ def test_a_dtype_that_is_set_is_taken():
     [
         ({"cuda"}, Placement("cuda", "bfloat16")),
         ({"mps"}, Placement("mps", "float16")),
-        (set(), Placement("cpu", "float32")),
+        (set(), Placement("cpu", "float32", "auto")),
     ],
     ids=str,
 )

@@ -1,0 +1,71 @@
+"""Weights laid out for speed: the same numbers when packed, nearly the same when rounded."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from inference_chat.runners.checkpoint import inspect
+from inference_chat.runners.device import Placement
+from inference_chat.runners.linears import rearrange
+from inference_chat.runners.text import TextRunner
+from tests.runners.models import answer, build, open_runner
+from tests.tiny import build as tiny
+
+BFLOAT16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bfloat16"
+)
+
+
+def loaded(folder: Path, quantization: str, dtype: str = "bfloat16") -> TextRunner:
+    runner = TextRunner(inspect(folder), Placement("cpu", dtype, quantization))
+    runner.load()
+    return runner
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny(tmp_path_factory.mktemp("linears") / "llama", dtype="bfloat16", width=128)
+
+
+def logits(runner: TextRunner) -> Any:
+    return runner._engine.begin(list(range(5, 25))).advance()
+
+
+@BFLOAT16
+def test_packed_weights_are_the_same_numbers(folder: Path):
+    plain, packed = loaded(folder, "none"), loaded(folder, "auto")
+    assert torch.allclose(logits(packed), logits(plain), atol=0.2, rtol=0.02)
+    assert packed.placement.dtype == "bfloat16"
+    assert not any(type(part) is torch.nn.Linear for part in packed._model.modules())
+
+
+@pytest.mark.parametrize(("kind", "near"), [("int8", 0.012), ("int4", 0.1)])
+def test_rounded_layers_are_near(folder: Path, kind: str, near: float):
+    error = rearrange(loaded(folder, "none")._model, kind)
+    assert error is not None
+    assert 0 < error < near
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_rounded_models_answer_and_say_so(folder: Path, kind: str):
+    runner = loaded(folder, kind, "float32")
+    assert runner.placement.dtype == kind  # as receipts and records tell
+    assert answer(runner, "the other", max_tokens=5).finished.usage.completion_tokens == 5
+
+
+@pytest.mark.parametrize("kind", ["auto", "int8"])
+def test_layers_of_gpt2_are_rearranged_too(tmp_path: Path, kind: str):
+    model = open_runner(build("GPT2", tmp_path / "GPT2"), "bfloat16")._model
+    before = sum(parameter.numel() for parameter in model.transformer.h.parameters())
+    error = rearrange(model, kind)
+    if error is not None:  # a processor without bfloat16 packs nothing
+        assert sum(parameter.numel() for parameter in model.transformer.h.parameters()) < before / 10
+
+
+def test_a_layer_that_is_not_good_enough_stays():
+    layer = torch.nn.Linear(48, 16).to(torch.bfloat16)  # 48 inputs are no whole groups of 32
+    holder = torch.nn.ModuleDict({"one": layer})
+    assert rearrange(holder, "int4") is None
+    assert holder["one"] is layer
