@@ -11,12 +11,25 @@ PACKAGE = Path(__file__).parent.parent / "inference_chat"
 
 ROWS: list[set[str]] = [
     {"errors", "tasks", "schema", "events", "settings", "logs"},
-    {"cards", "catalog", "database", "files", "media", "messages", "motion", "outputs", "transcripts", "tree"}
+    {
+        "cards",
+        "catalog",
+        "ledger",
+        "database",
+        "files",
+        "media",
+        "messages",
+        "motion",
+        "outputs",
+        "transcripts",
+        "tree",
+    }
     | {"archives", "senses", "search", "cues", "differences", "ratings", "reports", "votes", "wishes"}
     | {"registry", "sessions", "records", "slots", "cache", "labelled", "evaluations", "scoring"},
     {"runners"},
     {
         "access",
+        "batches",
         "allowances",
         "tools",
         "hub",
@@ -28,6 +41,7 @@ ROWS: list[set[str]] = [
         "models",
         "overview",
         "evaluate",
+        "inside",
         "measuring",
         "sets",
         "exports",
@@ -50,7 +64,17 @@ CONFINED: dict[str, set[str]] = {
     "llguidance": {"runners"},
     "safetensors": {"runners"},
     "tinydb": {"registry"},
-    "sqlalchemy": {"database", "evaluations", "messages", "sessions", "records", "slots", "tree", "votes"},
+    "sqlalchemy": {
+        "database",
+        "ledger",
+        "evaluations",
+        "messages",
+        "sessions",
+        "records",
+        "slots",
+        "tree",
+        "votes",
+    },
     "moviepy": {"media"},
     "av": {"media"},
     "cv2": {"runners"},

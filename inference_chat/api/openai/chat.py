@@ -10,14 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ...access import Caller
 from ...errors import InvalidRequest
 from ...events import Finished, Result, TextDelta, ToolCallDelta
 from ...jobs import Job
 from ...schema import JSON, Content, Message, ToolCall
+from ...service import Service
 from ...tasks import Group
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
-from .wire import FINISHED, WIRE, Asked, begun, chat_logprobs, usage_of
+from .wire import FINISHED, WIRE, Asked, Started, begun, chat_logprobs, usage_of
 
 
 class ChatTurn(BaseModel):
@@ -81,16 +83,26 @@ async def create_chat_completion(
     request: Request, service: TheService, caller: TheCaller, body: Annotated[ChatRequest, Body()]
 ) -> Response:
     """Answer a conversation, as OpenAI's chat completions do; pictures and sounds as content parts."""
-    messages = tuple(turn.message for turn in body.messages)
-    group: Group | None = "text" if all(isinstance(one.content, str) for one in messages) else None
-    job = await service.infer(
-        caller, group=group, model=body.model, messages=messages, parameters=body.options
-    )
+    job = await _start(service, caller, body)
     if body.stream:
         await begun(request, job)
         usage = bool(body.stream_options and body.stream_options.include_usage)
         return stream(_chunks(job, usage=usage), only_reader(job), WIRE)
     return JSONResponse(await wait(request, only_reader(job), lambda: _whole(job)))
+
+
+async def start_chat_completion(service: Service, caller: Caller, body: ChatRequest) -> Started:
+    """The same for a row of a batch."""
+    job = await _start(service, caller, body)
+    return Started((job,), lambda: _whole(job))
+
+
+async def _start(service: Service, caller: Caller, body: ChatRequest) -> Job:
+    messages = tuple(turn.message for turn in body.messages)
+    group: Group | None = "text" if all(isinstance(one.content, str) for one in messages) else None
+    return await service.infer(
+        caller, group=group, model=body.model, messages=messages, parameters=body.options
+    )
 
 
 async def _whole(job: Job) -> JSON:

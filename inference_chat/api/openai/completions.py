@@ -11,12 +11,14 @@ from pydantic import Field, StrictInt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ...access import Caller
 from ...events import Finished, Result, TextDelta
 from ...jobs import Job
 from ...schema import JSON, new_id
+from ...service import Service
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
-from .wire import FINISHED, WIRE, Asked, begun, text_logprobs, unsupported, usage_of
+from .wire import FINISHED, WIRE, Asked, Started, begun, text_logprobs, unsupported, usage_of
 
 Tokens = tuple[StrictInt, ...]
 
@@ -55,20 +57,30 @@ async def create_completion(
     request: Request, service: TheService, caller: TheCaller, body: Annotated[CompletionRequest, Body()]
 ) -> Response:
     """Go on with texts, as OpenAI's completions do."""
-    options = body.options
-    asked: JSON = {"group": "text", "model": body.model, "parameters": options}
-    jobs = await service.infer_all(caller, [asked | prompt for prompt in body.prompts])
-    head = {
-        "id": f"cmpl-{new_id()}",
-        "object": "text_completion",
-        "created": int(time.time()),
-        "model": jobs[0].request.model if jobs else body.model,
-    }
+    jobs, head = await _start(service, caller, body)
     if body.stream:
         await begun(request, *jobs)
         usage = bool(body.stream_options and body.stream_options.include_usage)
         return stream(_chunks(jobs, head, usage=usage), only_reader(*jobs), WIRE)
     return JSONResponse(await wait(request, only_reader(*jobs), lambda: _whole(jobs, head)))
+
+
+async def start_completion(service: Service, caller: Caller, body: CompletionRequest) -> Started:
+    """The same for a row of a batch."""
+    jobs, head = await _start(service, caller, body)
+    return Started(jobs, lambda: _whole(jobs, head))
+
+
+async def _start(service: Service, caller: Caller, body: CompletionRequest) -> tuple[Sequence[Job], JSON]:
+    asked: JSON = {"group": "text", "model": body.model, "parameters": body.options}
+    jobs = await service.infer_all(caller, [asked | prompt for prompt in body.prompts])
+    head = {
+        "id": f"cmpl-{new_id()}",
+        "object": "text_completion",
+        "created": int(time.time()),
+        "model": jobs[0].request.model,
+    }
+    return jobs, head
 
 
 async def _whole(jobs: Sequence[Job], head: JSON) -> JSON:

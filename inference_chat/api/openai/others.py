@@ -5,6 +5,7 @@ import base64
 import re
 import struct
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -13,12 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ...access import Caller
 from ...errors import InvalidRequest
 from ...events import ImageReady, Vector
+from ...jobs import Job
 from ...schema import JSON
+from ...service import Service
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, wait
-from .wire import usage_of
+from .wire import Started, usage_of
 
 
 async def list_models(service: TheService) -> JSON:
@@ -52,11 +56,20 @@ async def create_embeddings(
     request: Request, service: TheService, caller: TheCaller, body: Annotated[EmbeddingRequest, Body()]
 ) -> Response:
     """Turn texts into vectors, one for each."""
+    started = await start_embeddings(service, caller, body)
+    return JSONResponse(await wait(request, only_reader(*started.jobs), started.answer))
+
+
+async def start_embeddings(service: Service, caller: Caller, body: EmbeddingRequest) -> Started:
+    """The same for a row of a batch."""
     texts = (body.input,) if isinstance(body.input, str) else body.input
     asked: JSON = {"task": "feature-extraction", "model": body.model}
     jobs = await service.infer_all(caller, [asked | {"prompt": text} for text in texts])
-    reading = only_reader(*jobs)
-    results = await wait(request, reading, lambda: asyncio.gather(*(job.result() for job in jobs)))
+    return Started(jobs, lambda: _vectors(jobs, body))
+
+
+async def _vectors(jobs: Sequence[Job], body: EmbeddingRequest) -> JSON:
+    results = await asyncio.gather(*(job.result() for job in jobs))
     data = []
     for index, result in enumerate(results):
         values = next(event.values for event in result.outcomes if isinstance(event, Vector))
@@ -64,8 +77,7 @@ async def create_embeddings(
         data.append({"object": "embedding", "index": index, "embedding": vector})
     tokens = usage_of(*(result.finished.usage for result in results))
     usage = {key: tokens[key] for key in ("prompt_tokens", "total_tokens")}
-    model = jobs[0].request.model if jobs else body.model
-    return JSONResponse({"object": "list", "data": data, "model": model, "usage": usage})
+    return {"object": "list", "data": data, "model": jobs[0].request.model, "usage": usage}
 
 
 def _base64(values: tuple[float, ...]) -> str:

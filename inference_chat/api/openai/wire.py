@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -74,6 +74,13 @@ def _failure(cause: InferenceChatError | Problem) -> JSON:
 
 WIRE = Wire(encode=_encode, failure=_failure, end=b"data: [DONE]\n\n")
 """Server-sent events without names; the last one says that there are no more."""
+
+
+class Started(NamedTuple):
+    """Work that has begun for one request, and its whole answer."""
+
+    jobs: Sequence[Job]
+    answer: Callable[[], Awaitable[JSON]]
 
 
 async def begun(request: Request, *jobs: Job) -> None:
