@@ -67,7 +67,7 @@ class Overview:
         }
 
     async def of(self, window: Window) -> JSON:
-        """The figures of models and tasks, `totals`, a `series`, `failures`, `accuracy`, and those of `now`."""
+        """Figures of models and tasks, `totals`, a `series`, `failures`, `accuracy`, and those of `now`."""
         async with self._computing:
             kept = self._kept.get(window)
             if kept is None or self._stale(kept):

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from threading import Event as Flag
 from typing import ClassVar
 
+from ..errors import UnsupportedTask
 from ..events import Event
 from ..schema import Request
 from .checkpoint import Checkpoint
 from .device import Placement
+from .pieces import Piece, pieces
 
 
 class Runner(ABC):
@@ -41,6 +43,14 @@ class Runner(ABC):
         Between two steps other requests run. Each step looks at `stop`; once it is set, the run ends
         with the reason `cancelled`.
         """
+
+    def tokens(self, text: str) -> tuple[Piece, ...]:
+        """How the model's tokenizer splits a text; raises `UnsupportedTask` where it has none."""
+        reader = getattr(self, "_processor", None) or getattr(self, "_reader", None)
+        tokenizer = getattr(self, "_tokenizer", None) or getattr(reader, "tokenizer", None)
+        if tokenizer is None:
+            raise UnsupportedTask(f"{self.checkpoint.name} reads no text, so it has no tokens of one.")
+        return pieces(tokenizer, text)
 
     @abstractmethod
     def unload(self) -> None:
