@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
+from transformers import AutoTokenizer
 
 from inference_chat.errors import InvalidRequest, UnsupportedTask
 from inference_chat.runners.pieces import pieces
 from inference_chat.runners.saliency import CELLS, Heat, occluded
 from inference_chat.runners.text import TextRunner
-from tests import tiny_vision
 
 from . import chat_families
 from .pictures import opened
 from .tiny_media import open_runner
+
+CARDS = Path(__file__).parents[2] / "model_cards"
 
 
 def test_tokens_tell_which_characters_they_stand_for(tiny_runner: TextRunner):
@@ -27,11 +29,11 @@ def test_tokens_tell_which_characters_they_stand_for(tiny_runner: TextRunner):
 
 
 def test_marks_are_told_from_text():
-    found = pieces(tiny_vision.tokenizer("CLIP"), "a cat")
+    found = pieces(AutoTokenizer.from_pretrained(CARDS / "starter-reader"), "a cat")
     assert found[0].special
     assert found[-1].special
     assert not any(piece.special for piece in found[1:-1])
-    assert "".join(piece.text for piece in found).replace(" ", "") == "acat"
+    assert "".join(piece.text for piece in found).replace(" ", "").endswith("acat")
 
 
 def test_a_processor_has_a_tokenizer_too(tmp_path: Path):
