@@ -19,8 +19,8 @@ def _chat(args: Given, out: Path) -> None:
     if args.data is None:
         raise SystemExit("starter-chat learns from texts: name their folder with --data.")
     shared = {"work": args.work / "chat", "steps": args.steps, "seed": args.seed, "device": args.device}
-    minutes = 90 if args.minutes is None else args.minutes
-    chat.train(chat.Plan(data=args.data, out=out, start=args.start, minutes=minutes, threads=args.threads, **shared))
+    shared |= {"minutes": 90 if args.minutes is None else args.minutes, "start": args.start}
+    chat.train(chat.Plan(data=args.data, out=out, threads=args.threads, **shared))
 
 
 def _fitted(module: str, **starts: str) -> Callable[[Given, Path], None]:

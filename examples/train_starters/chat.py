@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -28,7 +29,6 @@ class Plan:
 
     data: Path
     out: Path = Path("model_cards/starter-chat")
-    start: Path | None = None
     work: Path = Path("build/train/chat")
     minutes: float = 90.0
     steps: int | None = None
@@ -41,6 +41,8 @@ class Plan:
     window: int = 2048
     texts: int = 12000
     save_every: float = 120.0
+    decay_from: float = 0.5
+    start: Path | None = None
 
 
 def config(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
@@ -86,7 +88,7 @@ class Training:
                 progress = self.budget.progress(self.step)
                 if progress >= 1:
                     break
-                loss = self._learn(batch, learning_rate(progress, self.step))
+                loss = self._learn(batch, learning_rate(progress, self.step, decay_from=self.plan.decay_from))
                 if self.step % 50 == 0:
                     self.budget.show(self.step, f"loss {loss:.3f}, {self.tokens / 1e6:.1f} M tokens")
             self.buffer += 1
@@ -169,7 +171,7 @@ def _model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def _tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
-    """The tokenizer of the folder to begin as, else of an earlier start, else a new one learnt from the curriculum."""
+    """The tokenizer of the folder to begin as, of an earlier run, or a new one learnt from the curriculum."""
     folder = plan.start or plan.work / "tokenizer"
     if (folder / "tokenizer.json").exists():
         kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
@@ -192,7 +194,7 @@ def train(plan: Plan) -> None:
 
 def finish(plan: Plan, training: Training) -> None:
     """Measures the exported weights and writes their card."""
-    facts = {
+    facts: dict[str, object] = {
         "steps": training.step,
         "tokens": training.tokens,
         "minutes": round(training.budget.seconds / 60, 1),
@@ -200,5 +202,7 @@ def finish(plan: Plan, training: Training) -> None:
         "device": str(training.device),
         "seed": plan.seed,
     }
+    if plan.start is not None and (plan.start / "eval.json").exists():
+        facts["begun"] = json.loads((plan.start / "eval.json").read_text(encoding="utf-8"))["training"]
     measured = measure(plan.out, plan.data) | {"training": facts}
     write(plan.out, measured, conversations(plan.out, SAMPLES), PER_SKILL)

@@ -101,11 +101,16 @@ def loss(model: Any, batch: Batch, progress: float) -> torch.Tensor:
     return functional.cross_entropy(logits.float(), batch["labels"], label_smoothing=0.05)
 
 
-def train(plan: Plan, hidden: int = 128, layers: int = 3, texts: int = 40_000) -> Fitting:
-    """Trains, exports, measures and writes the card."""
+def train(
+    plan: Plan, hidden: int = 128, layers: int = 3, texts: int = 40_000, start: Path | None = None
+) -> Fitting:
+    """Trains, exports, measures and writes the card; begins as the model of the folder `start`, if given."""
     torch.manual_seed(plan.seed)
-    known = tokenizer(plan.work / "tokenizer", texts)
-    model = BertForSequenceClassification(config(len(known), hidden, layers))
+    known = tokenizer(start or plan.work / "tokenizer", texts)
+    if start is None:
+        model = BertForSequenceClassification(config(len(known), hidden, layers))
+    else:
+        model = BertForSequenceClassification.from_pretrained(start, dtype=torch.float32)
     fitting = Fitting(plan, model, loss, lambda at: batches(known, plan.seed, at))
     fitting.run()
     model.half().save_pretrained(plan.out)  # type: ignore[no-untyped-call]

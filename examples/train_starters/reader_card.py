@@ -81,8 +81,9 @@ also where none is meant; look at the score. Words that it never saw tell it not
 {samples}
 """
 
-LOOKED = """After an earlier training the second list of free requests was read, and the wordings were
-widened; some are close to it since. The first list was written after that and before this training."""
+LOOKED = """These weights began as an earlier training's, so the seed alone does not give them again. After an earlier training the second list of free requests was read, and the wordings were
+widened; some are close to it since. The first list was written after that. Three hundred further families
+were added before this training, by one who had read all wordings but knew of the tests no answer."""
 
 
 class Reader:

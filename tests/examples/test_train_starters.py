@@ -17,6 +17,7 @@ from examples.train_starters import card, chat, checkpoint
 from examples.train_starters.budget import learning_rate
 from examples.train_starters.chat_batches import IGNORED, Encoder, held_out_turns
 from examples.train_starters.chat_data import dialogues, numbers
+from examples.train_starters.chat_data.alike import alike
 from examples.train_starters.chat_data.turns import Dialogue
 from examples.train_starters.chat_data.wording import Source, held_out, normalised
 from examples.train_starters.chat_eval.free import FreeTurn, free_dialogues, fresh_dialogues
@@ -159,6 +160,21 @@ def test_the_encoder_writes_what_the_template_writes_and_teaches_only_answers(da
     assert taught == "".join(turn.answer + "<|end|>" for turn in dialogue.turns)
 
 
+def test_training_begins_as_another_folder(data, tmp_path):
+    first = chat.Training(tiny(data, tmp_path, 1))
+    first.run()
+    second = chat.Training(replace(tiny(data, tmp_path, 1), work=tmp_path / "other", start=tmp_path / "out"))
+    assert second.step == 0
+    kept = {name: tensor.bfloat16() for name, tensor in second.model.state_dict().items()}
+    assert all(torch.equal(kept[name], one.bfloat16()) for name, one in first.average.weights.items())
+
+
+def test_replies_of_like_occasions_are_right_and_others_are_not():
+    hello, thanks = {"friendly": "Hi!", "witty": "Hey."}, {"friendly": "You're very welcome.", "witty": "Np."}
+    again = {"friendly": "Hello!", "witty": "Roger that."}
+    assert alike([hello, thanks, again], hello) == {"Hi!", "Hey.", "Hello!", "Roger that."}
+
+
 def test_a_checkpoint_cut_off_leaves_the_old_one(tmp_path, monkeypatch):
     checkpoint.save(tmp_path / "c.pt", {"step": 1})
     monkeypatch.setattr(torch, "save", lambda state, path: Path(path).write_bytes(b"half") and 1 / 0)
@@ -182,9 +198,9 @@ def test_the_rate_rises_stays_and_falls():
 
 
 def test_dialogues_written_after_training_are_enough_and_kept_out_of_it():
-    assert len(fresh_dialogues()) >= 100
-    assert not set(fresh_dialogues()) & set(free_dialogues())
+    assert sum(len(one.turns) for one in fresh_dialogues()) >= 100
+    assert not {*fresh_dialogues(), *fresh_dialogues("fresh")} & set(free_dialogues())
     assert normalised("do you remember my name?") in held_out_turns()
-    asked = fresh_dialogues()[0].turns[-1]
+    asked = fresh_dialogues("fresh")[0].turns[-1]
     assert asked.right("It is 7.")
     assert not asked.right("It is 17.")

@@ -113,7 +113,8 @@ def request(source: Source) -> Turn:
     wordings, kind, _ = source.rng.choices(_KINDS, [weight for _, _, weight in _KINDS])[0]
     slots = {name: _fill(source, values) for name, values in _FILL.items()}
     text = source.wording(wordings).replace("('s| is)", source.choose(["'s", " is"]))
-    return Turn(source.say([text], **slots), answer(kind), "refusal")
+    accepted = frozenset() if kind == "health questions" else frozenset(answer(one) for _, one, _ in _KINDS)
+    return Turn(source.say([text], **slots), answer(kind), "refusal", accepted=accepted)
 
 
 def _fill(source: Source, values: list[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from examples.train_starters.chat_data.alike import alike
 from examples.train_starters.chat_data.care import CRISIS
 from examples.train_starters.chat_data.turns import Turn
 from examples.train_starters.chat_data.wording import Source, held_out, lines, sections, text
@@ -288,6 +289,16 @@ def intents(data: Path) -> list[tuple[tuple[str, ...], dict[str, str]]]:
     return kept
 
 
+@cache
+def _accepted(data: Path) -> dict[str, frozenset[str]]:
+    """By the friendly reply of an occasion all replies that are right; none but its own for someone in danger."""
+    occasions = [answers for _, answers in intents(data)] + [answers for _, _, answers in _EXTRA]
+    return {
+        answers["friendly"]: alike(occasions, answers) if answers["friendly"] != CRISIS else frozenset()
+        for answers in occasions
+    }
+
+
 def _from_data(source: Source, data: Path) -> Turn:
     questions, answers = source.choose(intents(data))
     if answers["friendly"] == CRISIS and source.chance(0.5):
@@ -296,12 +307,14 @@ def _from_data(source: Source, data: Path) -> Turn:
     question = source.choose(ours or questions)
     source.unseen |= source.split == "test" and held_out(question)
     plain = question.replace("’", "'").replace("{", "").replace("}", "")
-    return Turn(source.typed(plain), answers[source.persona], "small talk")
+    accepted = _accepted(data)[answers["friendly"]]
+    return Turn(source.typed(plain), answers[source.persona], "small talk", accepted=accepted)
 
 
-def _ours(source: Source) -> Turn:
+def _ours(source: Source, data: Path) -> Turn:
     _, wordings, answers = source.choose(_EXTRA)
-    return Turn(source.say(wordings), answers[source.persona], "small talk")
+    accepted = _accepted(data)[answers["friendly"]]
+    return Turn(source.say(wordings), answers[source.persona], "small talk", accepted=accepted)
 
 
 def _joking(source: Source) -> list[Turn]:
@@ -332,7 +345,7 @@ def talk(source: Source, data: Path) -> list[Turn]:
     if source.chance(0.07):
         return _joking(source)
     return [
-        _from_data(source, data) if source.chance(0.5) else _ours(source)
+        _from_data(source, data) if source.chance(0.5) else _ours(source, data)
         for _ in range(source.choose([1, 1, 2]))
     ]
 

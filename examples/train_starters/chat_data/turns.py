@@ -10,12 +10,15 @@ from examples.train_starters.chat_data.wording import Source
 
 @dataclass(frozen=True)
 class Turn:
-    """What the user says, the right answer, and the skill it shows; `open_ended` where other answers are right too."""
+    """What the user says, the right answer, and the skill it shows.
+
+    `accepted` are other answers that are right too; `open_ended` is a turn with so many that none is counted."""
 
     user: str
     answer: str
     skill: str
     open_ended: bool = False
+    accepted: frozenset[str] = frozenset()
 
 
 @dataclass

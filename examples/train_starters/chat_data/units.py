@@ -104,7 +104,9 @@ def _date(source: Source) -> tuple[str, str]:
             _LONG, d=MONTHS[month]
         ), f"{MONTHS[month]} has {_MONTH_DAYS[MONTHS[month]]} days{extra}."
     if kind == 6:
-        return source.say(_NTH, n=_ORDINALS[month], m=month + 1), f"The {_ORDINALS[month]} month is {MONTHS[month]}."
+        return source.say(
+            _NTH, n=_ORDINALS[month], m=month + 1
+        ), f"The {_ORDINALS[month]} month is {MONTHS[month]}."
     wordings, answer = source.choose(_LISTS)
     return source.say(wordings), answer
 

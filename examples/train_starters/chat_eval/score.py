@@ -74,17 +74,29 @@ class Talker:
                 right[-1] &= bool(hit)
         return right
 
+    def right(self, dialogue: Dialogue) -> list[bool]:
+        """For each turn, whether the greedy answer is one of the right ones, the turns before being right."""
+        hits = self.exact(dialogue)
+        messages = dialogue.messages()
+        asked = [at for at, message in enumerate(messages) if message["role"] == "user"]
+        for at, (turn, hit, end) in enumerate(zip(dialogue.turns, hits, asked, strict=False)):
+            if not hit and turn.accepted:
+                hits[at] = self(messages[: end + 1]) in turn.accepted
+        return hits
+
 
 def skill_scores(talker: Talker, data: Path, per_skill: int = PER_SKILL) -> dict[str, float]:
-    """The share of exact answers of each skill."""
+    """The share of right answers of each skill: the expected one to the letter, or another that is accepted."""
     scores = {}
     for skill in [*skills(data), "memory"]:
         asked: Counter[bool] = Counter()
         for at in range(per_skill):
             dialogue = one_skill(f"test/{at}", data, skill)
-            for turn, right in zip(dialogue.turns, talker.exact(dialogue), strict=False):
+            for turn, hit in zip(dialogue.turns, talker.right(dialogue), strict=False):
                 if turn.skill == skill and not turn.open_ended:
-                    asked[right] += 1
+                    asked[hit] += 1
+                    if not hit:
+                        print(f"wrong, {skill}: {turn.user!r}, wanted {turn.answer!r}")
         scores[skill] = round(asked[True] / asked.total(), 3)
     return scores
 

@@ -2,7 +2,8 @@
 
 `wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are
 things to do, and may follow "can you"). Three families of each task, picked by a hash, are kept for the
-test. `more.txt` has further families, for training alone. `nouns.txt` has what they speak of; `*` marks what is kept for the test.
+test. `more.txt` has further families, for training alone. `nouns.txt` has what they speak of; `*` marks
+what is kept for the test.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def families() -> tuple[Family, ...]:
 
 def _kept(chosen: list[Family]) -> list[Family]:
     """The families of one task that are kept for the test."""
-    return sorted((one for one in chosen if not one.taught), key=lambda family: zlib.crc32(family.text.encode()))[:_KEPT]
+    known = [family for family in chosen if not family.taught]
+    return sorted(known, key=lambda family: zlib.crc32(family.text.encode()))[:_KEPT]
 
 
 @cache
