@@ -62,7 +62,7 @@ def sketched(job: Job) -> JSON | None:
             case Span(kind="scene"):
                 return {"id": job.id, "sofar": {"scenes": _scenes(job.events)}}
             case TextDelta():
-                texts = (one.text for one in job.events if isinstance(one, TextDelta) and one.index == 0)
+                texts = (one.text for one in job.events if isinstance(one, TextDelta) and one.choice == 0)
                 return {"id": job.id, "sofar": {"text": "".join(texts)}}
     return None
 
