@@ -118,7 +118,8 @@ class Intake:
         kind = self.task(group, task, model, files, prompt, given)
         if kind == Task.ANY_TO_ANY and model is None:
             model = AUTO.id if plan else self._alone(files)
-            prompt = prompt if told or prompt is not None or not files else ""
+        if kind == Task.ANY_TO_ANY and prompt is None and files and not told:
+            prompt = ""  # the files say it all
         record = self._models.record(model, kind)
         if kind == Task.IMAGE_TO_IMAGE and isinstance(given.get("mask"), str):
             mask = await self.link(given["mask"], "image")

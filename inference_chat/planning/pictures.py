@@ -9,12 +9,10 @@ from functools import partial
 from ..events import Box
 from .book import Book
 from .questions import Question
-from .words import Thing, a, listed, plural, several, split
+from .words import COLORS, Thing, a, listed, plural, several, split
 
 CLOSE = 0.02
 """Of the picture's side: places that differ by less are on one line."""
-COLORS = {"red", "green", "blue", "yellow", "purple", "orange", "pink", "white", "black", "grey", "gray"}
-COLORS |= {"brown", "cyan", "magenta", "gold", "silver"}
 ORDER = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 

@@ -12,6 +12,8 @@ SHORTEST = 3
 IRREGULAR = {"people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse"}
 IRREGULAR |= {"geese": "goose", "sheep": "sheep", "feet": "foot", "teeth": "tooth"}
 
+COLORS = {"red", "green", "blue", "yellow", "purple", "orange", "pink", "white", "black", "grey", "gray"}
+COLORS |= {"brown", "cyan", "magenta", "gold", "silver"}
 ANYTHING = frozenset({"shape", "thing", "object", "item", "one", "figure", "form", "something", "anything"})
 """Nouns that mean whatever there is."""
 PLAIN = frozenset(files(__package__).joinpath("plain.txt").read_text("utf-8").split())
@@ -25,6 +27,7 @@ class Thing:
     words: tuple[str, ...]
     start: int
     end: int
+    noun: str = ""
 
     def fits(self, label: str, labels: Iterable[str]) -> bool:
         """Whether an object of this label is meant; a label that is named in full means no longer one."""
@@ -35,7 +38,8 @@ class Thing:
 
     @property
     def name(self) -> str:
-        return " ".join(self.words) or "object"
+        noun = self.noun or ("thing" if self.words and self.words[-1] in COLORS else "")
+        return " ".join([*self.words, noun]).strip() or "object"
 
 
 NOTHING = Thing((), 0, 0)
@@ -63,7 +67,8 @@ class Vocabulary:
                 end += 1
             if end > start:
                 words = tuple(word for word in tokens[start:end] if word in self._words)
-                found.append(Thing(words, start, end))
+                noun = tokens[end - 1] if tokens[end - 1] in ANYTHING else ""
+                found.append(Thing(words, start, end, noun if words else ""))
             start = max(end, start + 1)
         return found
 

@@ -24,7 +24,7 @@ SAMPLES: tuple[dict[str, Any], ...] = (
     {
         "text": "",
         "label": "“How many red circles are there?”, said aloud over a picture",
-        "files": ["scene-2-objects.png", "speech/how-many-red-circles-are-there.ogg"],
+        "files": ["scene-red-circles.png", "speech/how-many-red-circles-are-there.ogg"],
     },
     {"text": "Compare the two pictures.", "files": ["scene-3-objects.png", "scene-4-objects.png"]},
     {"text": "What happens, and when?", "files": ["clip-two-shots.mp4"]},
