@@ -144,7 +144,8 @@ class LabelledSet:
     def _raw(self) -> Generator[Any, None, None]:
         if not self._zipped:
             with self._path.open(encoding="utf-8-sig", newline="") as file:
-                yield from _table(file, self.name)
+                named = self.name.lower().endswith(TABLES)
+                yield from _table(file, self.name if named else self._path.name)
             return
         with zipfile.ZipFile(self._path) as archive:
             names = [name for name in archive.namelist() if _counts(name)]

@@ -96,3 +96,8 @@ def test_of_a_million_rows_a_fair_sample_is_drawn(tmp_path: Path):
     assert 40_000 < sum(numbers) / 500 < 60_000
     assert numbers == sorted(numbers) == [row.number for row in found.rows(TEXT, 500).kept]
     assert rows.notes() == ["Of 100,000 rows 500 were drawn by lot, the same each time."]
+
+
+def test_a_name_without_an_end_leaves_it_to_the_file(tmp_path: Path):
+    (tmp_path / "x.jsonl").write_text('{"text": "a", "label": "b"}\n')
+    assert len(LabelledSet(tmp_path / "x.jsonl", "requests").rows(TEXT, 5).kept) == 1

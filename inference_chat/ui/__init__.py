@@ -13,6 +13,7 @@ from . import (
     compare,
     dashboard,
     endpoints,
+    evaluate,
     image,
     media_endpoints,
     multimodal,
@@ -34,6 +35,7 @@ TABS: dict[str, Tab] = {
     "Multimodal": multimodal.build,
     "Compare": compare.build,
     "Registry": registry.build,
+    "Evaluate": evaluate.build,
     "Dashboard": dashboard.build,
 }
 
