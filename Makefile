@@ -17,7 +17,7 @@ help:
 run: $(VENV)/run.stamp
 	@$(BIN)/python -m inference_chat --open
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(VENV)/js.stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=90
 
 check: $(VENV)/dev.stamp
@@ -55,6 +55,11 @@ $(VENV)/run.stamp: requirements.txt | $(VENV)/bin/python
 $(VENV)/dev.stamp: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(PIP) install --quiet -r requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp
+
+# The clients in JavaScript; where there is no npm, their tests are skipped and say so.
+$(VENV)/js.stamp: examples/clients/package-lock.json | $(VENV)/bin/python
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix examples/clients; fi
+	@touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
