@@ -15,6 +15,7 @@ from . import (
     endpoints,
     evaluate,
     image,
+    inside,
     media_endpoints,
     multimodal,
     registry,
@@ -36,6 +37,7 @@ TABS: dict[str, Tab] = {
     "Compare": compare.build,
     "Registry": registry.build,
     "Evaluate": evaluate.build,
+    "Inside": inside.build,
     "Dashboard": dashboard.build,
 }
 

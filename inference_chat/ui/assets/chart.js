@@ -125,16 +125,16 @@ function timeChart({ title, note, unit = "", at, step, lines }) {
 // Points: {name, x, y, size, best, told}. Those that are `best` are joined by a line.
 function pointChart({ title, note, across, unitX, unitY, points, most = null }) {
   const { figure, tip, plot } = frameOf(title, note, `${title}, ${note}: ${points.map((one) => `${one.name} ${one.told}`).join("; ")}`);
-  const high = most ?? ticks(Math.max(...points.map((one) => one.y), 0)).at(-1);
+  const top = most ?? ticks(Math.max(...points.map((one) => one.y), 0)).at(-1);
   const right = ticks(Math.max(...points.map((one) => one.x), 0)).at(-1);
   function render() {
     const wide = plot.clientWidth, tall = TALL + 60;
     if (!wide) return;
     const svg = draw("svg", { width: wide, height: tall + 16, "aria-hidden": "true" });
-    const y = (value) => TOP + (tall - TOP - BELOW) * (1 - value / (high || 1));
+    const y = (value) => TOP + (tall - TOP - BELOW) * (1 - value / (top || 1));
     const x = (value) => LEFT + (wide - LEFT - RIGHT - 14) * (value / (right || 1));
-    for (const value of ticks(high)) {
-      if (value > high * 1.0001) continue;
+    for (const value of ticks(top)) {
+      if (value > top * 1.0001) continue;
       const text = draw("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" });
       text.append(amount(value, unitY));
       svg.append(draw("line", { x1: LEFT, x2: wide - RIGHT, y1: y(value), y2: y(value), class: "rule" }), text);
@@ -148,10 +148,14 @@ function pointChart({ title, note, across, unitX, unitY, points, most = null }) 
     name.append(across);
     svg.append(name);
     const best = points.filter((one) => one.best).sort((one, other) => one.x - other.x);
+    const taken = []; // heights of names, so that none is written over another
     svg.append(draw("path", { class: "front", d: best.map((one, at) => `${at ? "L" : "M"}${x(one.x)} ${y(one.y)}`).join("") }));
     for (const one of points) {
       const dot = draw("circle", { cx: x(one.x), cy: y(one.y), r: one.size, class: one.best ? "dot best" : "dot" });
-      const label = draw("text", { x: x(one.x) > wide * 0.7 ? x(one.x) - one.size - 5 : x(one.x) + one.size + 5, y: y(one.y) + 4, "text-anchor": x(one.x) > wide * 0.7 ? "end" : "start", class: "name" });
+      let high = y(one.y) + 4;
+      while (taken.some((other) => Math.abs(other - high) < 14)) high += 14;
+      taken.push(high);
+      const label = draw("text", { x: x(one.x) > wide * 0.7 ? x(one.x) - one.size - 5 : x(one.x) + one.size + 5, y: high, "text-anchor": x(one.x) > wide * 0.7 ? "end" : "start", class: "name" });
       label.append(one.name);
       const tell = () => place(tip, plot, x(one.x), el("b", {}, one.name), el("span", {}, one.told), one.best ? el("span", {}, "No other is better in everything.") : null);
       dot.addEventListener("pointerenter", tell);
