@@ -47,6 +47,7 @@ class SoundRunner(Runner):
             )
         self._ears: Any = getattr(self._reader, "feature_extractor", self._reader)
         self._rate = int(self._ears.sampling_rate)
+        self._size = int(window_of(self._ears) * self._rate)
         touch(self._model)
 
     def unload(self) -> None:
@@ -60,7 +61,7 @@ class SoundRunner(Runner):
                 raise UnsupportedTask(f"{self.checkpoint.name} takes sounds, no pictures.")
             total, count = None, 0
             with listening(medium.path, self._rate, TAKEN) as recording:
-                for window in _windows(recording.blocks(), int(WINDOW * self._rate)):
+                for window in _windows(recording.blocks(), self._size):
                     if stop.is_set():
                         break
                     found = self._looked(window, options)
@@ -157,6 +158,15 @@ class SoundAndTextRunner(SoundRunner):
             return
         assert isinstance(options, ZeroShotOptions)
         yield Labels(items=likeliest(found, options.labels.__getitem__, options.top_k), index=index)
+
+
+def window_of(ears: Any) -> float:
+    """Seconds that a model is shown at once; more would be cut off by what prepares its input."""
+    frames = getattr(ears, "max_length", None)
+    if hasattr(ears, "num_mel_bins") and isinstance(frames, int):  # a spectrogram: 25 ms every 10 ms
+        return min(WINDOW, (frames - 1) * 0.01 + 0.025)
+    longest = getattr(ears, "max_length_s", None) or getattr(ears, "chunk_length_s", None)
+    return min(WINDOW, float(longest)) if longest else WINDOW
 
 
 def _windows(blocks: Iterator[Samples], size: int) -> Iterator[Samples]:

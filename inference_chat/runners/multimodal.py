@@ -1,6 +1,7 @@
 """Models that read pictures, sounds and clips beside text: the engine of chat with other inputs."""
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from threading import Event as Flag
 from typing import Any, ClassVar
 
@@ -92,6 +93,8 @@ class MultimodalRunner(TextRunner):
         ask = ASKS.get(request.task, ASK)
         prompts = self._prompts.calling([tool.told for tool in options.tools if options.offered])
         prompt, seen = prompts.build_media(request, options.max_tokens, opened, frames, ask)
+        notes = [note for clip in opened.values() for note in getattr(clip, "notes", ())]
+        prompt = replace(prompt, notes=(*prompt.notes, *notes))
         del opened
         yield from seen
         yield from self._written(prompt, options, stop)

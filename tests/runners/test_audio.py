@@ -11,7 +11,7 @@ import torch
 from inference_chat.errors import InvalidRequest, UnsupportedTask
 from inference_chat.events import Finished, Labels, Vector
 from inference_chat.media import Sound, open_sound, wav_bytes
-from inference_chat.runners.audio import SoundRunner
+from inference_chat.runners.audio import WINDOW, SoundRunner, window_of
 from inference_chat.tasks import Task
 
 from .sound_families import ast, clap, wav2vec2_classifier, wav2vec2_encoder
@@ -94,3 +94,10 @@ def test_a_stop_ends_it(tmp_path: Path):
     found = events(opened(ast(tmp_path / "ast")), request(CLASSES, tone(tmp_path)), stop)
     assert [event.finish_reasons for event in found if isinstance(event, Finished)] == [("cancelled",)]
     assert not [event for event in found if isinstance(event, Labels)]
+
+
+def test_a_window_is_no_longer_than_what_prepares_the_input_keeps():
+    from transformers import ASTFeatureExtractor, Wav2Vec2FeatureExtractor
+
+    assert window_of(ASTFeatureExtractor(max_length=298, num_mel_bins=64)) == pytest.approx(2.995)
+    assert window_of(Wav2Vec2FeatureExtractor()) == WINDOW

@@ -1,5 +1,6 @@
 """`POST /v1/audio/transcriptions`, `…/translations` and `POST /v1/audio/speech`."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Literal
@@ -9,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from ...errors import InvalidRequest
 from ...events import AudioReady, Result, Span, TextDelta
 from ...jobs import Job
+from ...media.encoding import SoundFormat, encoded
 from ...schema import JSON
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
@@ -35,8 +36,6 @@ async def create_transcription(
     """What is said in a sound file; `prompt` and `temperature` are taken and not used."""
     media = await service.intake.file(file.file, "audio")
     parameters: JSON = {"language": language} if language else {}
-    if response_format in ("srt", "vtt", "verbose_json"):
-        parameters["timestamps"] = True
     job = await service.infer(
         caller, task="automatic-speech-recognition", model=model, media=[media], parameters=parameters
     )
@@ -100,7 +99,7 @@ class SpeechRequest(BaseModel):
     model: str
     input: str
     voice: str | JSON | None = None
-    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
+    response_format: SoundFormat = "mp3"
     speed: float | None = None
     instructions: str | None = None
 
@@ -108,13 +107,12 @@ class SpeechRequest(BaseModel):
 async def create_speech(
     request: Request, service: TheService, caller: TheCaller, body: Annotated[SpeechRequest, Body()]
 ) -> Response:
-    """Say words; WAV files are made here, so `response_format` is `wav`."""
-    if body.response_format != "wav":
-        raise InvalidRequest("response_format: sounds are made as wav here; ask for that.")
+    """Say words, as MP3 unless told otherwise; `pcm` is 16-bit mono samples at 24 kHz."""
     parameters: JSON = {"speed": body.speed} if body.speed not in (None, 1) else {}
     job = await service.infer(
         caller, task="text-to-speech", model=body.model, prompt=body.input, parameters=parameters
     )
     result = await wait(request, only_reader(job), job.result)
     sound = next(event for event in result.outcomes if isinstance(event, AudioReady))
-    return Response(sound.audio.data, media_type=sound.audio.media_type)
+    data, media_type = await asyncio.to_thread(encoded, sound.audio.data, body.response_format)
+    return Response(data, media_type=media_type)
