@@ -57,7 +57,7 @@ function pictureSlider(value) {
   }
   function draw() {
     const [left, right] = lists.map((list) => value.columns[Number(list.value)]);
-    place.replaceChildren(el("img", { src: pictureOf(right), alt: `By ${right.name}` }), el("img", { src: pictureOf(left), alt: `By ${left.name}`, class: "ic-top" }), el("i", { class: "ic-cut" }));
+    place.replaceChildren(el("img", { src: pictureOf(right), alt: `By ${right.name}` }), el("img", { src: pictureOf(left), alt: `By ${left.name}`, class: "ic-top" }), el("i", { class: "ic-split" }));
     cut();
   }
   range.addEventListener("input", cut);
