@@ -1,6 +1,7 @@
 """The service's figures in Prometheus' text format."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,6 +11,8 @@ from prometheus_client.registry import Collector
 from ..schema import JSON
 
 __all__ = ["CONTENT_TYPE", "exposition"]
+MOST_MODELS = 200
+"""So many models have series of their own, those used last; the series of tasks have all runs in them."""
 QUANTILES = {"0.5": "latency_ms_p50", "0.95": "latency_ms_p95", "0.99": "latency_ms_p99"}
 
 
@@ -22,6 +25,7 @@ class StatsCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """All families."""
         yield from _runs(self._stats["models"])
+        yield from _tasks(self._stats["tasks"])
         yield from _gauges(self._stats)
         yield from _cache(self._stats["cache"])
 
@@ -41,7 +45,7 @@ def _runs(models: JSON) -> Iterator[Metric]:
     latency = GaugeMetricFamily(
         "inference_latency_seconds", "Whole time of a request.", labels=["model", "quantile"]
     )
-    for model, figures in models.items():
+    for model, figures in islice(models.items(), MOST_MODELS):
         requests.add_metric([model], figures["requests"])
         errors.add_metric([model], figures["errors"])
         if figures["tokens_per_second"] is not None:
@@ -50,6 +54,21 @@ def _runs(models: JSON) -> Iterator[Metric]:
             if figures.get(name) is not None:
                 latency.add_metric([model, quantile], figures[name] / 1000)
     yield from (requests, errors, speed, latency)
+
+
+def _tasks(tasks: JSON) -> Iterator[Metric]:
+    requests = CounterMetricFamily("inference_task_requests", "Requests for a task.", labels=["task"])
+    errors = CounterMetricFamily("inference_task_errors", "Those that failed.", labels=["task"])
+    latency = GaugeMetricFamily(
+        "inference_task_latency_seconds", "Whole time of a request.", labels=["task", "quantile"]
+    )
+    for task, figures in tasks.items():
+        requests.add_metric([task], figures["requests"])
+        errors.add_metric([task], figures["errors"])
+        for quantile, name in QUANTILES.items():
+            if figures.get(name) is not None:
+                latency.add_metric([task, quantile], figures[name] / 1000)
+    yield from (requests, errors, latency)
 
 
 def _gauges(stats: JSON) -> Iterator[Metric]:
