@@ -234,7 +234,7 @@ def _objects(told: Any) -> list[dict[str, Any]]:
     try:
         told = json.loads(told) if isinstance(told, str) else told
         if isinstance(told, dict):
-            names = told.get("categories", told.get("category"))
+            names = told.get("categories") or told["category"]
             told = [
                 {"label": name, "box": {"xmin": x, "ymin": y, "xmax": x + wide, "ymax": y + high}}
                 for name, (x, y, wide, high) in zip(names, told["bbox"], strict=True)

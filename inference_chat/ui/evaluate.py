@@ -154,10 +154,8 @@ class _Panel:
             before = shown
 
     async def _earlier(self, value: str | None = None) -> Any:
-        found = await self._evaluations.newest(50)
-        return gr.Dropdown(
-            choices=[(_title(one), one["id"]) for one in found], **({"value": value} if value else {})
-        )
+        titles = [(_title(one), one["id"]) for one in await self._evaluations.newest(50)]
+        return gr.Dropdown(choices=titles, value=value) if value else gr.Dropdown(choices=titles)
 
     def _mine(self, request: gr.Request) -> str:
         id = self._going.get(request.session_hash or "")

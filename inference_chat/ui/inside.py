@@ -201,8 +201,13 @@ def _written(job: Job) -> list[JSON]:
 
 
 def _shown(token: TokenLogprob) -> JSON:
-    others = [{"text": one.text, "p": round(exp(one.logprob), 4)} for one in token.top]
-    return {"text": token.text, "p": round(exp(token.logprob), 4), "top": others}
+    others = [{"text": one.text, "p": _chance(one)} for one in token.top]
+    return {"text": token.text, "p": _chance(token), "top": others}
+
+
+def _chance(token: TokenLogprob) -> float:
+    """Its probability, 0 where there is none."""
+    return round(exp(token.logprob), 4) if token.logprob is not None else 0.0
 
 
 def _instead(token: JSON, text: str) -> JSON:

@@ -7,6 +7,7 @@ let figures = null;
 let chosen = "hour";
 let by = "models";
 let visible = false;
+let undrawn = false;
 let next = null;
 let asked = 0; // the newest question; answers to older ones are passed over
 
@@ -17,7 +18,8 @@ async function look() {
   try {
     const found = await ask("figures", { window: chosen, have: figures && figures.window === chosen ? figures.stamp : null });
     if (mine !== asked) return;
-    if (found) { figures = found; drawDashboard(); }
+    if (found) { figures = found; undrawn = true; }
+    if (undrawn && !$(".ic-tip:not([hidden])")) drawDashboard(); // what is being read stays
     $(".ic-dash-line").textContent = "";
   } catch (error) {
     if (mine !== asked) return;
@@ -117,11 +119,12 @@ function versions() {
 }
 
 function drawDashboard() {
+  undrawn = false;
   const empty = !figures.totals.requests;
   const nothing = el("div", { class: "ic-nothing" }, el("div", {}, el("p", {}, el("b", {}, `Nothing has run in the ${WINDOWS[chosen].toLowerCase()}.`)),
     el("p", {}, "Ask something in Chat or try a picture in Image, and what it costs is shown here. A longer time may have more.")));
   $(".ic-dash").replaceChildren(
-    switcher("Time", WINDOWS, chosen, (key) => { chosen = key; drawSwitch(); look(); }),
+    switcher("Time", WINDOWS, chosen, (key) => { chosen = key; $$(".ic-tip").forEach((tip) => { tip.hidden = true; }); drawSwitch(); look(); }),
     tiles(), ...(empty ? [nothing] : [charts(), ...measured()]), ...memory(), ...(empty ? [] : failures()), ...versions());
 }
 
