@@ -213,7 +213,7 @@ class Ledger(Stored):
             id=f"file-{new_id()}",
             owner=clean(owner),
             filename=clean(filename),
-            purpose=purpose,
+            purpose=clean(purpose),
             bytes=len(content),
             created_at=now(),
         )

@@ -12,7 +12,8 @@ class Answer:
     """Row `row` of the answers to a request; `reason` says why it has ended, once it has.
 
     With `alternatives` set, each delta carries the log-probabilities of its tokens, whose texts join to
-    the text of the answer (and the stop string that ended it, which the answer itself leaves out).
+    the text of the answer (and the stop string that ended it, which the answer itself leaves out). With
+    `tells_end` the token that ends it counts among them, without a text.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class Answer:
         context: Sequence[int] = (),
         stops: Sequence[str] = (),
         alternatives: int | None = None,
+        tells_end: bool = False,
     ) -> None:
         self.row = row
         self.tokens: list[int] = []
@@ -34,6 +36,7 @@ class Answer:
         self._ends = ends
         self._limit = limit
         self._alternatives = alternatives
+        self._tells_end = tells_end
         self._pending: list[TokenLogprob] = []
 
     @property
@@ -49,6 +52,9 @@ class Answer:
         self.tokens.append(token)
         if token in self._ends:
             self.reason = "stop"
+            if self._tells_end and self._alternatives is not None:
+                found = logprobs(logits, token, self._alternatives, self._text.peek)
+                self._pending.append(found.model_copy(update={"text": ""}))
             return None
         text = self._decoded(token, logits)
         shown = self._stops.push(text)

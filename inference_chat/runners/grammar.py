@@ -37,6 +37,14 @@ class ResponseFormat(Frozen):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_hugging_face(cls, given: Any) -> Any:
+        """Their client and server name a schema `value`."""
+        if isinstance(given, dict) and given.keys() == {"type", "value"}:
+            return {"type": "json_schema", "json_schema": {"schema": given["value"]}}
+        return given
+
     @model_validator(mode="after")
     def _can_be_met(self) -> "ResponseFormat":
         if (self.type == "json_schema") != (self.json_schema is not None):

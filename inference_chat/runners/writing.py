@@ -160,4 +160,5 @@ def _answer(row: int, begun: Begun, options: WritingOptions) -> Answer:
         context=begun.context,
         stops=options.stop,
         alternatives=options.logprobs,
+        tells_end=getattr(options, "echo", False),  # whoever asks for a prompt's tokens counts on each one
     )

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from ...access import Caller
 from ...batches import MOST_ROWS, Ended, Kind
+from ...database import clean
 from ...errors import InvalidRequest, NotFound
 from ...ledger import Batch, KeptFile, Row
 from ...schema import JSON, explain, new_id
@@ -113,7 +114,7 @@ async def create_batch(
     """Answer the lines of a file; the answers come in a file, too. It goes on after a restart."""
     content = await asyncio.to_thread(service.batches.ledger.content, body.input_file_id, caller.owner)
     lines, findings = read_lines(content, body.endpoint)
-    told = body.model_dump() | {"errors": findings}
+    told = clean(body.model_dump() | {"errors": findings})
     if findings:
         add = partial(service.batches.ledger.add, told=told, state="failed")
         batch = await asyncio.to_thread(add, caller.owner, body.endpoint, [], 1)
@@ -230,7 +231,7 @@ def kinds_of(service: Service) -> dict[str, Kind]:
         for name, good in (("output", True), ("error", False)):
             lines = [_written(row) for row in rows if ((row.status or 0) < 400) is good]
             if lines:
-                content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+                content = "".join(json.dumps(line) + "\n" for line in lines).encode()
                 filename = f"{batch.id}_{name}.jsonl"
                 kept = service.batches.ledger.add_file(batch.owner, filename, "batch_output", content)
                 told[f"{name}_file_id"] = kept.id

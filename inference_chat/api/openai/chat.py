@@ -19,7 +19,7 @@ from ...service import Service
 from ...tasks import Group
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
-from .wire import FINISHED, WIRE, Asked, Started, begun, chat_logprobs, usage_of
+from .wire import FINISHED, WIRE, Asked, Started, begun, chat_logprobs, usage_of, writing
 
 
 class ChatTurn(BaseModel):
@@ -100,9 +100,11 @@ async def start_chat_completion(service: Service, caller: Caller, body: ChatRequ
 async def _start(service: Service, caller: Caller, body: ChatRequest) -> Job:
     messages = tuple(turn.message for turn in body.messages)
     group: Group | None = "text" if all(isinstance(one.content, str) for one in messages) else None
-    return await service.infer(
+    job = await service.infer(
         caller, group=group, model=body.model, messages=messages, parameters=body.options
     )
+    writing(job)
+    return job
 
 
 async def _whole(job: Job) -> JSON:

@@ -18,7 +18,7 @@ from ...schema import JSON, new_id
 from ...service import Service
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
-from .wire import FINISHED, WIRE, Asked, Started, begun, text_logprobs, unsupported, usage_of
+from .wire import FINISHED, WIRE, Asked, Started, begun, text_logprobs, unsupported, usage_of, writing
 
 Tokens = tuple[StrictInt, ...]
 
@@ -74,6 +74,7 @@ async def start_completion(service: Service, caller: Caller, body: CompletionReq
 async def _start(service: Service, caller: Caller, body: CompletionRequest) -> tuple[Sequence[Job], JSON]:
     asked: JSON = {"group": "text", "model": body.model, "parameters": body.options}
     jobs = await service.infer_all(caller, [asked | prompt for prompt in body.prompts])
+    writing(*jobs)
     head = {
         "id": f"cmpl-{new_id()}",
         "object": "text_completion",

@@ -9,10 +9,11 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
-from ...errors import InferenceChatError, InvalidRequest
+from ...errors import InferenceChatError, InvalidRequest, UnsupportedTask
 from ...events import FinishReason, Progress, TokenLogprob, Usage
 from ...jobs import Job
 from ...schema import JSON
+from ...tasks import Task
 from ..errors import Problem, openai_problem, problem_of
 from ..streaming import Wire
 
@@ -21,6 +22,17 @@ FINISHED: dict[FinishReason, str] = {
     "length": "length",
     "cancelled": "stop",
     "tool_calls": "tool_calls",
+}
+WRITES = {
+    Task.TEXT_GENERATION,
+    Task.SUMMARIZATION,
+    Task.TRANSLATION,
+    Task.IMAGE_TEXT_TO_TEXT,
+    Task.IMAGE_TO_TEXT,
+    Task.VISUAL_QUESTION_ANSWERING,
+    Task.VIDEO_TEXT_TO_TEXT,
+    Task.ANY_TO_ANY,
+    Task.AUTOMATIC_SPEECH_RECOGNITION,
 }
 PATIENCE = 10.0
 """Seconds until an answer that has not begun is begun as a stream, so that proxies see something."""
@@ -74,6 +86,17 @@ def _failure(cause: InferenceChatError | Problem) -> JSON:
 
 WIRE = Wire(encode=_encode, failure=_failure, end=b"data: [DONE]\n\n")
 """Server-sent events without names; the last one says that there are no more."""
+
+
+def writing(*jobs: Job) -> None:
+    """Raises `UnsupportedTask`, and ends the jobs, when their model does something other than write."""
+    for job in jobs:
+        if job.request.task not in WRITES:
+            for one in jobs:
+                one.cancel()
+            raise UnsupportedTask(
+                f"{job.request.model} does {job.request.task}, it writes no text; choose another model."
+            )
 
 
 class Started(NamedTuple):
