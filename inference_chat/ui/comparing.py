@@ -14,6 +14,8 @@ from .. import reports
 from ..access import Caller
 from ..compare import Comparison, Row
 from ..errors import InferenceChatError, InvalidRequest
+from ..events import ImageReady
+from ..jobs import Job
 from ..ratings import Rating
 from ..schema import JSON
 from ..service import Service
@@ -178,7 +180,6 @@ def _so_far(row: Row) -> JSON:
     job = row.job
     if job is None:
         return {"phase": "Failed" if row.error else "Waiting for its turn", "over": row.error is not None}
-    sketched = result.sketched(job)
     progress = job.phase
     phase = WORDS.get(progress.phase, progress.phase.capitalize()) if progress else "Waiting"
     more = f" {progress.fraction:.0%}" if progress and progress.fraction is not None and not job.done else ""
@@ -186,8 +187,14 @@ def _so_far(row: Row) -> JSON:
         "phase": ("Failed" if job.error else "Done") if job.done else phase + more,
         "over": job.done,
         "text": job.text(),
-        "preview": sketched["preview"] if sketched else None,
+        "preview": _preview(job),
     }
+
+
+def _preview(job: Job) -> str | None:
+    """What a picture under way looks like."""
+    drawn = (one for one in reversed(job.events) if isinstance(one, ImageReady) and one.role == "preview")
+    return next((one.image.url() for one in drawn), None)
 
 
 def _revealed(shown: Shown) -> list[JSON]:

@@ -1,0 +1,128 @@
+"""The Compare tab: answers side by side, blind votes, what differs, and which model to use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from inference_chat import ui
+from inference_chat.service import Service
+from inference_chat.ui import compare, image
+from tests import tiny, tiny_vision
+from tests.server import Server, serving, settings
+
+PICTURE = Path(__file__).parents[2] / "examples" / "inputs" / "scene-3-objects.png"
+CHAT = "task=text-generation&model=one&model=two"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("compare-tab")
+    for seed, name in enumerate(("one", "two")):
+        model = tiny.build(folder / "models" / name, seed=seed)
+        tiny.card(model, name=name, inference_chat={"parameters": {"max_tokens": 12, "temperature": 0}})
+    for name in ("DPTForDepthEstimation", "GLPNForDepthEstimation", "DetrForObjectDetection"):
+        tiny_vision.build(name, folder / "models" / name.lower())
+    service = Service(settings(folder, folder / "models"))
+    tabs = {"Compare": compare.build, "Image": image.build}
+    with serving(service, ui.build(service, tabs), **ui.MOUNT) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def opened(page: Page, server: Server, query: str) -> Locator:
+    page.goto(f"{server.url}/?tab=compare&{query}")
+    place = page.locator("#tab-compare")
+    expect(place.get_by_role("button", name="Remove one").or_(place.locator(".token"))).not_to_have_count(0)
+    return place
+
+
+def asked(place: Locator, text: str = "Hello") -> None:
+    place.get_by_label("Text", exact=True).fill(text)
+    place.get_by_role("button", name="Compare", exact=True).click()
+
+
+def columns(place: Locator) -> Locator:
+    return place.locator(".ic-column")
+
+
+def test_two_answers_stand_side_by_side_and_are_taken_away(page: Page, server: Server):
+    place = opened(page, server, CHAT)
+    asked(place)
+    expect(place.locator(".ic-agree")).to_contain_text("of the words are the same")
+    expect(columns(place)).to_have_count(2)
+    expect(columns(place).first).to_contain_text("tokens/s")
+    expect(place.locator(".ic-column mark").first).to_be_visible()
+    with page.expect_download() as taken:
+        place.get_by_role("button", name="CSV").click()
+    assert taken.value.path().read_text().startswith("model,status")
+
+
+def test_blind_names_come_with_the_vote(page: Page, server: Server):
+    place = opened(page, server, CHAT)
+    place.get_by_label("Blind").check()
+    asked(place)
+    expect(place.get_by_text("Vote to see which is which")).to_be_visible()
+    assert "@1.0.0" not in columns(place).first.inner_text() + place.locator(".ic-agree").inner_text()
+    place.get_by_role("button", name="Tie").focus()
+    page.keyboard.press("1")
+    expect(place.locator(".ic-ballot")).to_contain_text("is better.")
+    expect(columns(place).first).to_contain_text("@1.0.0")
+    place.get_by_role("tab", name="Ratings").click()
+    place.get_by_role("button", name="Count again").click()
+    expect(place.locator(".ic-ratings tbody tr")).to_have_count(2)
+
+
+def test_a_bad_model_spoils_only_its_column(page: Page, server: Server):
+    place = opened(page, server, CHAT)
+    models = place.get_by_role("listbox", name="Models").or_(place.get_by_label("Models"))
+    models.first.click()
+    page.keyboard.type("nobody")
+    page.keyboard.press("Enter")
+    asked(place)
+    expect(columns(place)).to_have_count(3)
+    expect(columns(place).last).to_contain_text("There is no model 'nobody'")
+    expect(columns(place).first).to_contain_text("tokens/s")
+
+
+def test_two_maps_lie_one_over_the_other_on_a_phone_too(page: Page, server: Server):
+    page.set_viewport_size({"width": 375, "height": 700})
+    place = opened(page, server, "task=depth-estimation")
+    expect(place.get_by_text("Click to Upload").locator("visible=true")).to_have_count(1)
+    place.locator("input[type=file]").first.set_input_files(PICTURE)
+    expect(place.locator("[data-testid=image] img")).to_be_visible()
+    place.get_by_role("button", name="Compare", exact=True).click()
+    slider = place.get_by_label("How much of the left picture is shown")
+    slider.focus()
+    page.keyboard.press("End")
+    expect(place.locator(".ic-together .ic-top")).to_have_css("clip-path", "inset(0px 0% 0px 0px)")
+    first, second = (columns(place).nth(at).bounding_box() for at in (0, 1))
+    assert first
+    assert second
+    assert second["y"] >= first["y"] + first["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+
+
+def test_a_model_is_recommended_and_tried(page: Page, server: Server):
+    place = opened(page, server, CHAT)
+    place.get_by_role("tab", name="Which model?").click()
+    place.get_by_label("What do you want to do?").fill("count parts on a conveyor, less than 2 GB")
+    place.get_by_role("button", name="Recommend", exact=True).click()
+    expect(place.locator(".ic-advice")).to_contain_text("takes")
+    expect(place.get_by_label("object-detection")).to_be_checked()
+    place.get_by_role("link", name="Try it").click()
+    tab = page.locator("#tab-image")
+    expect(tab.get_by_label("Model").locator("visible=true").first).to_have_value("detrforobjectdetection")
+    expect(tab.get_by_label("What to do").locator("visible=true").first).to_have_value("Find objects")
