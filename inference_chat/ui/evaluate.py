@@ -73,6 +73,7 @@ class _Panel:
         quiet: dict[str, Any] = EVENT | {"queue": False}
         form = [chosen, file, task, models, measure, most]
         chosen.change(self._set, chosen, [about, file, task], **quiet)
+        file.upload(_guessed, file, task, **quiet)
         for event in (task.change, models.focus):
             event(self._choices, [task, models], [models, measure], **quiet)
         follow = [line, view, earlier]
@@ -185,6 +186,17 @@ def _about(name: str) -> str:
 
 def _task_of(name: str) -> str:
     return BUILT_IN[name].task if name in BUILT_IN else Task.TEXT_CLASSIFICATION
+
+
+def _guessed(path: str | None) -> Any:
+    """The task that a file is most likely for; the list beside it has the others."""
+    if path is None:
+        return gr.skip()
+    with Path(path).open("rb") as file:
+        head = file.readline(4096).lower()
+    if head.startswith(b"pk"):
+        return Task.IMAGE_CLASSIFICATION
+    return Task.TEXT_CLASSIFICATION if b"label" in head else Task.TEXT_GENERATION
 
 
 def _tasks() -> list[tuple[str, str]]:

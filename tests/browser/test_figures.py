@@ -1,0 +1,116 @@
+"""The dashboard, an evaluation and a look inside, as a person uses them, with tiny real models."""
+
+import asyncio
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from inference_chat import ui
+from inference_chat.records import Run
+from inference_chat.schema import now
+from inference_chat.service import Service
+from inference_chat.ui import chat, dashboard, evaluate, inside
+from tests import tiny
+from tests.runners.text_families import bert
+from tests.server import Server, serving, settings
+
+TABS = {"Chat": chat.build, "Evaluate": evaluate.build, "Inside": inside.build, "Dashboard": dashboard.build}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("figures")
+    for name in ("left", "right"):
+        tiny.card(bert(folder / "models" / name), name, pipeline_tag="text-classification")
+    tiny.card(tiny.build(folder / "models" / "writer"), "writer")
+    service = Service(settings(folder, folder / "models"))
+    with serving(service, ui.build(service, TABS), **ui.MOUNT) as running:
+        running.call(service.models.load("writer"))
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1100, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def opened(page: Page, server: Server, tab: str) -> None:
+    page.goto(f"{server.url}/?tab={tab}")
+    expect(page.get_by_role("heading", name=tab.capitalize(), exact=True)).to_be_visible()
+
+
+def test_the_dashboard_says_what_to_do_then_shows_what_ran_and_what_failed(page: Page, server: Server):
+    opened(page, server, "dashboard")
+    expect(page.get_by_text("Nothing has run in the last hour.")).to_be_visible()
+    run = {"model": "writer@1.0.0", "task": "text-generation", "started_at": now(), "total_ms": 250}
+    server.call(asyncio.to_thread(server.service.records.add, Run(**run)))
+    server.call(asyncio.to_thread(server.service.records.add, Run(**run, error="timeout")))
+    expect(page.locator(".ic-chart svg")).to_have_count(4)
+    row = page.get_by_role("row", name="writer@1.0.0").first
+    expect(row).to_contain_text("250 ms")
+    page.locator("summary", has_text="timeout").click()
+    expect(page.get_by_role("region", name="timeout by model")).to_contain_text("text-generation")
+    page.get_by_role("button", name="Last week").click()
+    expect(page.get_by_role("button", name="Last week")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("in each 2 hours")).to_be_visible()
+    page.locator(".ic-chart").first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".ic-tip").first).to_contain_text("requests 2")
+
+
+def test_a_dashboard_behind_another_tab_asks_for_nothing(page: Page, server: Server):
+    opened(page, server, "dashboard")
+    page.get_by_role("tab", name="Chat").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5500)
+    assert not [url for url in asked if "component_server" in url]
+
+
+def test_a_set_is_evaluated_and_shown(page: Page, server: Server, tmp_path: Path):
+    with (tmp_path / "words.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerows(
+            [("text", "label"), *((f"word {number}", "glad") for number in range(15)), ("lone", "")]
+        )
+    opened(page, server, "evaluate")
+    page.get_by_label("Labelled set").click()
+    page.get_by_role("option", name="A file of mine").click()
+    page.locator("#tab-evaluate input[type=file]").set_input_files(tmp_path / "words.csv")
+    expect(
+        page.locator("#tab-evaluate").get_by_text("words.csv").or_(page.get_by_text("words"))
+    ).not_to_have_count(0)
+    page.get_by_label("Models", exact=True).click()
+    page.get_by_role("option", name="right@1.0.0").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+    expect(page.locator(".ic-eval .dot")).to_have_count(2)
+    expect(page.get_by_role("region", name="Every measure")).to_contain_text("best choice")
+    expect(page.locator(".ic-eval")).to_contain_text("1 row was left out: row 16 has no `label`")
+
+
+def test_an_answer_goes_on_from_another_token(page: Page, server: Server):
+    opened(page, server, "inside")
+    expect(page.get_by_label("Model that writes")).to_have_value("writer")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.get_by_text("likely on average")).to_be_visible()
+    tokens = page.locator(".ic-token")
+    first = tokens.nth(0).inner_text()
+    tokens.nth(2).click()
+    page.locator(".ic-others button").nth(3).click()
+    expect(page.locator(".ic-token.chosen")).to_have_count(1)
+    expect(page.get_by_text("likely on average")).to_be_visible()
+    assert tokens.nth(0).inner_text() == first
+    page.get_by_role("button", name="Split", exact=True).click()
+    expect(page.get_by_text("tokens for 71 characters")).to_be_visible()
+    expect(page.locator(".ic-piece").first).to_have_attribute("title", re.compile(r"^\d+: H$"))
