@@ -100,7 +100,10 @@ class Looking:
         question = question or f"Describe this {kind}."
         what = f"{listed([named(self._parts.earlier, one) for one in media])}: {question}"
         if task == Task.VISUAL_QUESTION_ANSWERING:
-            result = await steps.do(task, record, what, output_of, media=media, prompt=question, writes=True)
+            if len(media) > 1:
+                steps.note(f"{record.id} looks at one picture at a time; it was asked about the first.")
+            one = media[:1]
+            result = await steps.do(task, record, what, output_of, media=one, prompt=question, writes=True)
             return result.text
         own = self._parts.since == len(turns) - 1
         before = [] if own else [_unheard(turn) for turn in turns[self._parts.since : -1]]

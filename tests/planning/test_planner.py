@@ -12,9 +12,12 @@ from inference_chat.errors import BadMedia, InvalidRequest, ModelNotFound, Unsup
 from inference_chat.events import Result, Step
 from inference_chat.media import Sound, wav_bytes
 from inference_chat.outputs import output_of
+from inference_chat.planning.parts import said
 from inference_chat.schema import Media
 from inference_chat.service import Service
+from tests import tiny
 from tests.fakes import ANNE, running
+from tests.runners import chat_families
 
 ROOT = Path(__file__).parents[2]
 INPUTS = ROOT / "examples" / "inputs"
@@ -150,8 +153,6 @@ async def test_a_stopped_plan_ends_as_cancelled(service: Service):
 async def test_a_conversation_keeps_its_files_plan_and_sources(service: Service, tmp_path: Path):
     session = await service.chats.start(ANNE, model="auto")
     media = await kept(service, "scene-red-circles.png")
-    from inference_chat.planning.parts import said
-
     for content in (
         said("How many red circles are there?", media).content,
         "Where are they?",
@@ -178,6 +179,21 @@ async def test_without_models_it_says_which_are_missing(tmp_path: Path):
         ):
             with pytest.raises(ModelNotFound, match=missing):
                 await planned(service, "", *await kept(service, name))
+
+
+async def test_a_model_that_sees_answers_what_no_detector_can(tmp_path: Path):
+    tiny.card(chat_families.llava(tmp_path / "models" / "eyes"), "eyes", pipeline_tag="image-text-to-text")
+    async with running(tmp_path, tmp_path / "models") as service:
+        session = await service.chats.start(ANNE, model="auto", settings={"max_tokens": 3})
+        pictures = await kept(service, "scene-1-objects.png")
+        for content in (said("Write a poem about it", pictures).content, "And what else is in the picture?"):
+            turn = await service.chats.send(ANNE, session.id, content)
+            reply = await turn.finished()
+            assert reply.error is None
+            assert [(step["task"], step["model"]) for step in reply.receipt["plan"]] == [
+                ("image-text-to-text", "eyes@1.0.0")
+            ]
+            assert reply.usage.completion_tokens <= 3
 
 
 def spoken_clip(folder: Path) -> Path:

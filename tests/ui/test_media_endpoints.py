@@ -44,9 +44,12 @@ def test_a_picture_is_analysed(client: Client, picture: Path):
     assert [found.keys() for found in answer["output"]] == [{"label", "score"}] * 2
 
 
-def test_a_picture_in_a_conversation_needs_a_model_that_sees(client: Client, picture: Path):
-    with pytest.raises(AppError, match="No model for any-to-any"):
-        client.predict("What is this?", [handle_file(picture)], api_name="/multimodal")
+def test_a_picture_in_a_conversation_is_planned_for_who_is_there(client: Client, picture: Path):
+    answer = client.predict("What is this?", [handle_file(picture)], api_name="/multimodal")
+    assert [step["task"] for step in answer["output"]["plan"]] == ["image-classification"]
+    assert "It looks like" in answer["output"]["text"]
+    with pytest.raises(AppError, match="No single model here understands pictures"):
+        client.predict("What is this?", [handle_file(picture)], plan=False, api_name="/multimodal")
 
 
 @pytest.mark.parametrize("name", ["/generate_image", "/generate_video"])

@@ -50,14 +50,16 @@ function outcome(message) {
     const detail = (message.error && message.error.detail) || "The answer failed.";
     parts.push(el("div", { class: "ic-error", role: "alert" }, icon("alert"), el("span", { dir: "auto" }, detail),
       el("button", { type: "button", "data-do": "again" }, "Retry")));
-  } else if (message.status === "interrupted") parts.push(cut("Interrupted: the server stopped while this was written."));
-  else if (message.status === "cancelled" || message.finish_reason === "cancelled") parts.push(cut("Stopped."));
-  else if (message.finish_reason === "length") parts.push(cut("Cut at the longest answer that is set."));
+  } else if (message.status === "interrupted") parts.push(cut("Interrupted: the server stopped while this was written.", message));
+  else if (message.status === "cancelled" || message.finish_reason === "cancelled") parts.push(cut("Stopped.", message));
+  else if (message.finish_reason === "length") parts.push(cut("Cut at the longest answer that is set.", message));
   return parts;
 }
 
-function cut(why) {
-  return el("div", { class: "ic-cut" }, el("span", {}, why), el("button", { type: "button", "data-do": "go-on" }, "Continue"));
+// A plan is not continued in the middle: it is made again.
+function cut(why, { plan }) {
+  const [act, label] = plan.length ? ["again", "Again"] : ["go-on", "Continue"];
+  return el("div", { class: "ic-cut" }, el("span", {}, why), el("button", { type: "button", "data-do": act }, label));
 }
 
 function footer(message, mine) {
