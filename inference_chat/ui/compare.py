@@ -13,7 +13,7 @@ from gradio.context import Context
 from ..compare import MOST, Comparison
 from ..errors import InvalidRequest
 from ..runners import OPTIONS
-from ..schema import JSON, Media
+from ..schema import JSON, Media, Message
 from ..service import Service
 from ..tasks import TASKS, Kind, Task
 from . import comparing, fields, files
@@ -174,12 +174,10 @@ class _Panel:
         who = caller(self._service, request)
         kind = _chosen(task, models, blind)
         media = await self._media(kind, picture, clip, sound)
-        asked: JSON = {
-            "task": kind.value,
-            "prompt": text if text and wants(kind)[1] else None,
-            "media": media,
-            "parameters": options or {},
-        }
+        words: JSON = {"prompt": text if text and wants(kind)[1] else None}
+        if kind == Task.TEXT_GENERATION and text:  # asked as in the Chat tab, not to be continued
+            words = {"messages": (Message(role="user", content=text),)}
+        asked: JSON = {"task": kind.value, "media": media, "parameters": options or {}, **words}
         comparison = await self._service.compare(who, models or [], asked, in_turn=in_turn, least=1)
         self._running[request.session_hash or ""] = comparison
         shown = comparing.begin(self._page, comparison, blind=blind)
