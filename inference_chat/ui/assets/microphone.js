@@ -90,7 +90,7 @@ function drawRecording() {
   button.setAttribute("aria-label", recording ? "Stop the recording and attach it" : "Record a sound");
   if (!recording) return;
   const seconds = (performance.now() - recording.began) / 1000;
-  $("b", bar).textContent = `${clockOf(seconds)} of ${clockOf(state.record_seconds)}`;
+  $(".ic-clock", bar).textContent = `${clockOf(seconds)} of ${clockOf(state.record_seconds)}`;
   $(".ic-partly", bar).textContent = recording.text || (state.ears ? "Listening…" : "Recording…");
 }
 
