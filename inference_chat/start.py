@@ -31,6 +31,8 @@ LIBRARY_DEFAULTS = {
 }
 GRACE_SECONDS = 5
 """How long answers being written may take to their end when the server is stopped."""
+FAREWELL_SECONDS = 0.6
+"""For sockets to be told why they are closed."""
 LEAVE_SECONDS = 2
 """How long connections may stay open then, as those of open pages do."""
 
@@ -135,6 +137,7 @@ class _Server(uvicorn.Server):
         """Answer that nothing more is taken while what runs comes to its end; only then stop listening."""
         if not self.force_exit:
             await self._service.drain(GRACE_SECONDS)
+            await asyncio.sleep(FAREWELL_SECONDS)
         await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

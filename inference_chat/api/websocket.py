@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, suppress
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -30,6 +30,8 @@ View = Callable[[Service, Caller, Turn], AsyncGenerator[JSON, None]]
 Views = Mapping[str, View]
 NO_VIEWS: Views = MappingProxyType({})
 GOING_AWAY = 1001
+LAST_WORDS_SECONDS = 0.5
+"""How long a stopping server waits for the end of a turn to be told."""
 UNKNOWN_SESSION = 4404
 """Closing code of a socket for a conversation that is not there."""
 
@@ -86,6 +88,8 @@ class Connection:
         self._service = service
         self._session_id = session_id
         self._own = ExitStack()
+        self._told = asyncio.Event()
+        self._told.set()
 
     async def run(self, session: Session) -> None:
         """Serve the socket; raises `WebSocketDisconnect` when the client has left."""
@@ -145,13 +149,18 @@ class Connection:
 
     async def _until_stopped(self) -> None:
         await self._service.stopping.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._told.wait()
         await self._websocket.close(GOING_AWAY, "The server is being stopped; come back in a moment.")
 
     async def _follow(self) -> None:
         async with aclosing(self._service.chats.turns(self._session_id)) as turns:
             async for turn in turns:
+                self._told.clear()
                 with turn.reading():
                     await self._show(turn)
+                self._told.set()
 
     async def _show(self, turn: Turn) -> None:
         """Tell a turn from its beginning to its end."""

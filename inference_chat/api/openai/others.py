@@ -25,7 +25,7 @@ from ..streaming import only_reader, wait
 from .wire import Started, usage_of
 
 
-async def list_models(service: TheService) -> JSON:
+async def list_models(service: TheService, _caller: TheCaller) -> JSON:
     """Every registered model."""
     items, _ = await service.models.list(limit=1_000_000)
     return {"object": "list", "data": [_model(item) for item in items]}

@@ -1,0 +1,55 @@
+"""Settings of limits and doors, as an operator writes them."""
+
+import pytest
+
+from inference_chat.errors import SettingsError
+from inference_chat.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field", "meant"),
+    [
+        ("QUOTA", "1000/day, 500000 tokens/day", "quota", "1000/day, 500000 tokens/day"),
+        ("QUOTA", "off", "quota", "off"),
+        (
+            "CORS_ORIGINS",
+            "https://a.org, http://b.org:81",
+            "cors_origins",
+            ("https://a.org", "http://b.org:81"),
+        ),
+        ("URL_MEDIA_PORTS", "80,8443", "url_media_ports", (80, 8443)),
+        ("LOG_FORMAT", "JSON", "log_format", "json"),
+    ],
+)
+def test_values_that_are_taken(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, field: str, meant: object
+):
+    monkeypatch.setenv(variable, value)
+    assert getattr(Settings.load(), field) == meant
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("QUOTA", "lots"),
+        ("QUOTA", "5 pictures/day"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/path"),
+        ("URL_MEDIA_NETWORKS", "10.0.0.0/99"),
+        ("URL_MEDIA_PORTS", "http"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_values_that_are_refused_name_their_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"^{variable}: "):
+        Settings.load()
+
+
+def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "mysql://me:hunter2@host/db")
+    with pytest.raises(SettingsError) as refused:
+        Settings.load()
+    assert "hunter2" not in str(refused.value)
