@@ -1,7 +1,7 @@
-"""Looking inside models, for those who learn how they work: tokens of a text, and what a picture's answer rests on.
+"""Looking inside models, for those who learn: tokens of a text, and what a picture's answer rests on.
 
-The probabilities of an answer's tokens, and going on from another token, are ordinary requests with `logprobs`,
-and with a last message of the assistant's own.
+The probabilities of an answer's tokens, and going on from another token, are ordinary requests with
+`logprobs`, and with a last message of the assistant's own.
 """
 
 import asyncio

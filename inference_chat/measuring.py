@@ -21,7 +21,7 @@ from .models import Models
 from .outputs import outputs_of
 from .registry import ModelRecord
 from .schema import JSON, Media, Message, Request, now
-from .scoring import MEASURES, Pair, goodness, plain, right, scored
+from .scoring import MEASURES, SURPRISE, Pair, goodness, perplexity, plain, right, scored
 from .tasks import TASKS, Task
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ TOGETHER: Final = 8  # rows of the others under way at once: pictures in one req
 FAILURES: Final = 5  # so many failures in a row, and the model's part ends
 MISTAKES: Final = 12  # that are shown
 LABELLED: Final = frozenset(task for task, names in MEASURES.items() if names[0] in ("accuracy", "map50"))
+READ: Final[JSON] = {"echo": True, "max_tokens": 0, "logprobs": 0}  # nothing is written
 UNREADABLE = (BadMedia, TooLarge, UnsupportedMediaType)
 
 
@@ -71,6 +72,7 @@ class Part:
         self._answers: dict[int, Answered] = {}
         self._notes: list[str] = []
         self._failures = 0
+        self._surprise = going.evaluation.measure == SURPRISE
 
     async def measure(self) -> None:
         """Ask for every row that has no answer yet, then tell what came of it."""
@@ -174,7 +176,7 @@ class Part:
         except (*UNREADABLE, InvalidRequest) as error:
             return Answered(row=row.number, problem=error.detail)
         try:
-            job, result = await self._result(media, row.text)
+            job, result = await self._result(media, row.text if not self._surprise else _whole(row))
         except UNREADABLE as error:
             return Answered(row=row.number, problem=error.detail)
         except InferenceChatError as error:
@@ -188,12 +190,16 @@ class Part:
             return None
         spent = result.finished.timing
         ms = round(spent.total_ms - spent.queue_ms - spent.load_ms, 3) if timed else None
+        if self._surprise:
+            told = _surprise_of(row, result)
+            problem = None if told[1] else "the model tells no probabilities of a text"
+            return Answered(row=row.number, answer=told, ms=ms, problem=problem)
         return Answered(row=row.number, answer=_answer(outputs_of(job.request, result)[0]), ms=ms)
 
     async def _result(self, media: Sequence[Media], text: str | None) -> tuple[Job, Result]:
         """What the model makes of a row, or of several pictures."""
         needs = TASKS[self._task]
-        chat = self._task == Task.TEXT_GENERATION and text is not None
+        chat = self._task == Task.TEXT_GENERATION and text is not None and not self._surprise
         request = await self._tools.intake.request(
             group=needs.group,
             task=self._task,
@@ -201,7 +207,7 @@ class Part:
             prompt=None if chat else text,
             messages=[Message(role="user", content=text or "")] if chat else (),
             media=media,
-            parameters=_settled(self._task) | self._evaluation.parameters,
+            parameters=_settled(self._task) | self._evaluation.parameters | (READ if self._surprise else {}),
             use_cache=False,
         )
         job = await self._queued(request)
@@ -234,9 +240,14 @@ class Part:
     def _figures(self) -> JSON:
         """What the answers so far come to."""
         good = self._good
-        pairs = [Pair(row.truth, given.answer) for row, given in good]
+        if self._surprise:
+            scores, wrong = perplexity([given.answer for _, given in good]), []
+        else:
+            pairs = [Pair(row.truth, given.answer) for row, given in good]
+            scores = scored(self._task, pairs)
+            marks = [right(self._task, pair) for pair in pairs]
+            wrong = [one for one, mark in zip(good, marks, strict=True) if not mark]
         times = [given.ms for _, given in good if given.ms is not None]
-        wrong = [(row, given) for row, given in good if not right(self._task, Pair(row.truth, given.answer))]
         bad = [f"row {one.row:,}: {one.problem}" for one in self._answers.values() if one.problem]
         notes = [*self._notes, *([f"{len(bad):,} rows were left out: {'; '.join(bad[:5])}"] if bad else [])]
         return {
@@ -244,8 +255,8 @@ class Part:
             "measure": self._evaluation.measure,
             "done": len(self._answers),
             "rows": len(good),
-            "right": len(good) - len(wrong),
-            "scores": scored(self._task, pairs),
+            "right": None if self._surprise else len(good) - len(wrong),
+            "scores": scores,
             "latency_ms": round(median(times), 2) if times else None,
             "notes": notes,
             "mistakes": [
@@ -274,6 +285,21 @@ def _answer(output: Any) -> Any:
         case []:
             return []
     return ""
+
+
+def _whole(row: Row) -> str:
+    """The input with the right answer after it, to be read as it stands."""
+    return f"{row.text} {row.truth}"
+
+
+def _surprise_of(row: Row, result: Result) -> tuple[float, int]:
+    """The log-probability of the right answer's tokens, and how many they are."""
+    place, total, count = 0, 0.0, 0
+    for token in result.tokens[0]:
+        place += len(token.text)
+        if place > len(row.text or "") and token.logprob is not None:
+            total, count = total + token.logprob, count + 1
+    return total, count
 
 
 def _brief(told: Any) -> str:

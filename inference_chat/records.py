@@ -199,7 +199,8 @@ class Records(Stored):
         """What happened from `window` ago until now, in `points` steps, the oldest first.
 
         Each has `at` (its beginning), `requests`, `errors`, `cached`, `tokens` (new ones), `latency_ms` (the
-        mean of good runs) and `tokens_per_second`. Steps are whole slots of five minutes: a short window has fewer.
+        mean of good runs) and `tokens_per_second`. Steps are whole slots of five minutes: a short window
+        has fewer.
         """
         self._settle()
         width = max(1, math.ceil(window / SLOT / points)) * SLOT

@@ -4,6 +4,7 @@ Word errors and ROUGE-L are edit distances of words by `rapidfuzz`, BLEU and chr
 average precision is `supervision`'s (COCO's). All are told as shares; of WER and CER less is better.
 """
 
+import math
 import re
 import string
 from collections import Counter
@@ -28,6 +29,8 @@ class Pair(NamedTuple):
 
 CLASSES = ("accuracy", "f1")
 ANSWERS = ("exact_match", "contains", "f1_words", "rouge_l", "bleu")
+SURPRISE = "perplexity"
+"""How many tokens the model hesitates between at each of the right answer's, which it need not write itself."""
 OBJECTS = ("map50", "map", "f1_objects")
 MEASURES: Mapping[Task, Sequence[str]] = {
     Task.TEXT_CLASSIFICATION: CLASSES,
@@ -38,7 +41,7 @@ MEASURES: Mapping[Task, Sequence[str]] = {
     Task.ZERO_SHOT_AUDIO_CLASSIFICATION: CLASSES,
     Task.OBJECT_DETECTION: OBJECTS,
     Task.ZERO_SHOT_OBJECT_DETECTION: OBJECTS,
-    Task.TEXT_GENERATION: ANSWERS,
+    Task.TEXT_GENERATION: (*ANSWERS, SURPRISE),
     Task.VISUAL_QUESTION_ANSWERING: ANSWERS,
     Task.IMAGE_TEXT_TO_TEXT: ANSWERS,
     Task.VIDEO_TEXT_TO_TEXT: ANSWERS,
@@ -61,6 +64,7 @@ NAMES = {
     "chrf": "chrF",
     "wer": "word error rate",
     "cer": "character error rate",
+    SURPRISE: "perplexity",
     "map50": "mAP at IoU 0.5",
     "map": "mAP at IoU 0.5–0.95",
     "f1_objects": "F1 at IoU 0.5",
@@ -69,17 +73,28 @@ SURE = 0.5  # objects less sure than this do not count for F1
 
 
 def scored(task: Task, pairs: Sequence[Pair]) -> Scores:
-    """Every measure of `task` over `pairs`; empty without pairs."""
+    """Every measure of `task` over `pairs` that compares answers; empty without pairs."""
     if not pairs:
         return {}
     if task in (Task.OBJECT_DETECTION, Task.ZERO_SHOT_OBJECT_DETECTION):
         return _objects(pairs)
     told = [(str(pair.truth), str(pair.answer)) for pair in pairs]
-    return {name: round(TEXTUAL[name](told), 6) for name in MEASURES[task]}
+    return {name: round(TEXTUAL[name](told), 6) for name in MEASURES[task] if name != SURPRISE}
+
+
+def perplexity(told: Sequence[tuple[float, int]]) -> Scores:
+    """Of the natural log-probabilities of right answers, each with its number of tokens; empty without any."""
+    tokens = sum(count for _, count in told)
+    return {SURPRISE: round(math.exp(-sum(logprob for logprob, _ in told) / tokens), 4)} if tokens else {}
 
 
 def goodness(measure: str, value: float) -> float:
-    """A measure as a share of which more is better: of word errors, the words that are right."""
+    """A measure as a share of which more is better: of word errors, the words that are right.
+
+    Of a perplexity it is the (geometric) mean probability of a right token.
+    """
+    if measure == SURPRISE:
+        return 1.0 / value
     return max(0.0, 1.0 - value) if measure in ERRORS else value
 
 

@@ -63,7 +63,7 @@ async def labels_of(service: Service, model: str) -> list[str]:
 
 
 async def test_a_text_classifier_is_measured_and_its_record_tells(service: Service, tmp_path: Path):
-    first, second = (await labels_of(service, "reader"))[:2]
+    first = (await labels_of(service, "reader"))[0]
     set_id = kept(service, tmp_path, lines(*({"text": f"word {i}", "label": first} for i in range(14))))
     shown = await ended(service, models=["reader"], set=set_id)
     result = shown["results"][0]
@@ -114,6 +114,22 @@ async def test_a_stopped_evaluation_goes_on_where_it_was(service: Service, tmp_p
     await service.evaluations.remove(id)
     with pytest.raises(NotFound):
         await service.evaluations.get(id)
+
+
+async def test_perplexity_is_that_of_the_right_answers(service: Service, tmp_path: Path):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    set_id = kept(service, tmp_path, lines({"prompt": "the", "answer": "one in"}))
+    result = (await ended(service, models=["writer"], set=set_id, metric="perplexity"))["results"][0]
+    folder = service.models.find(service.models.record("writer", None)).folder
+    ids = AutoTokenizer.from_pretrained(folder)("the one in", return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        told = AutoModelForCausalLM.from_pretrained(folder)(ids).logits[0].log_softmax(-1)
+    chances = [float(told[at, token]) for at, token in enumerate(ids[0, 1:].tolist())]
+    wanted = float(torch.tensor(chances).mean().neg().exp())
+    assert result["scores"]["perplexity"] == pytest.approx(wanted, rel=1e-3)
+    assert result["score"] == pytest.approx(1 / wanted, rel=1e-3)
 
 
 async def test_labels_that_a_model_does_not_know_are_told(service: Service, tmp_path: Path):

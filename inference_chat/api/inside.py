@@ -46,6 +46,6 @@ async def split_text(service: TheService, _caller: TheCaller, id: str, body: Tex
 
 
 async def show_saliency(service: TheService, _caller: TheCaller, id: str, body: PictureToShow) -> Saliency:
-    """What in a picture a classifier's or detector's answer rests on: parts are covered one after the other."""
+    """What in a picture a classifier's or detector's answer rests on, by covering parts of it."""
     picture = await service.intake.link(body.image, "image")
     return Saliency.model_validate(await service.inside.saliency(id, picture, body.label))

@@ -13,7 +13,7 @@ from ..evaluate import Asked
 from ..evaluations import GOES_ON
 from ..events import Progress
 from ..schema import JSON
-from ..scoring import MEASURES, NAMES
+from ..scoring import MEASURES, NAMES, SURPRISE
 from ..service import Service
 from ..sets import BUILT_IN
 from ..tasks import TASKS, Task
@@ -231,8 +231,9 @@ def _ended(shown: JSON) -> str:
             next((one["error"] for one in shown["results"] if one["error"]), "Nothing was measured.")
         )
     best = max(good, key=lambda one: one["score"])
-    share = best["scores"][shown["measure"]]
-    return done(f"{best['model']}: {NAMES[shown['measure']]} {share:.1%} of {best['rows']} rows.")
+    value = best["scores"][shown["measure"]]
+    words = f"{value:.2f}" if shown["measure"] == SURPRISE else f"{value:.1%}"
+    return done(f"{best['model']}: {NAMES[shown['measure']]} {words}, over {best['rows']} rows.")
 
 
 def _title(shown: JSON) -> str:

@@ -37,7 +37,7 @@ def test_rows_in_the_body_are_evaluated(http: httpx.Client):
 
 def test_a_file_is_evaluated_stopped_and_resumed(http: httpx.Client):
     table = "prompt,answer\n" + "".join(f"word {number},x\n" for number in range(200))
-    form = {"data": {"request": json.dumps(ASKED)}, "files": {"file": ("../my set.csv", table)}}
+    form: Any = {"data": {"request": json.dumps(ASKED)}, "files": {"file": ("../my set.csv", table)}}
     begun = http.post("/models/evaluate", **form).json()
     assert begun["set_name"] == "__my set.csv"
     stopped = http.post(f"/evaluations/{begun['id']}/cancel").json()

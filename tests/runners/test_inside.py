@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from transformers import AutoTokenizer
 
 from inference_chat.errors import InvalidRequest, UnsupportedTask
+from inference_chat.events import Progress
 from inference_chat.runners.pieces import pieces
 from inference_chat.runners.saliency import CELLS, Heat, occluded
 from inference_chat.runners.text import TextRunner
@@ -79,6 +80,7 @@ def test_the_map_shows_what_the_answer_rests_on():
     assert best[1] < CELLS // 4 + 1
     assert CELLS // 2 - 1 <= best[2] <= 3 * CELLS // 4
     assert heat.grid[-1][0] == pytest.approx(0, abs=0.01)
+    assert isinstance(steps[-1], Progress)
     assert steps[-1].fraction == 1
 
 

@@ -140,6 +140,7 @@ function pointChart({ title, note, across, unitX, unitY, points, most = null }) 
       svg.append(draw("line", { x1: LEFT, x2: wide - RIGHT, y1: y(value), y2: y(value), class: "rule" }), text);
     }
     for (const value of ticks(right, wide < 420 ? 3 : 5)) {
+      if (value > right * 1.0001) continue;
       const text = draw("text", { x: x(value), y: tall - 5, "text-anchor": "middle" });
       text.append(amount(value, unitX));
       svg.append(text);

@@ -30,7 +30,7 @@ function figuresOf(found) {
   const order = [found.measure, ...names.filter((name) => name !== found.measure)].filter((name) => names.includes(name));
   return cells("Every measure", ["Model", ...order.map((name) => props.names[name] || name), "One answer", "Rows/s", "Memory"], found.results.filter((one) => one.scores).map((one) => [
     el("span", {}, one.model, one.best && found.results.length > 1 ? el("span", { class: "ic-state loaded", title: "No other is better in everything" }, "best choice") : null),
-    ...order.map((name) => amount(one.scores[name], "%")), amount(one.latency_ms, "ms"), amount(one.rows_per_second), amount(one.memory, "B")]));
+    ...order.map((name) => amount(one.scores[name], name === "perplexity" ? "" : "%")), amount(one.latency_ms, "ms"), amount(one.rows_per_second), amount(one.memory, "B")]));
 }
 
 function mistakes(one) {
