@@ -30,7 +30,7 @@ class Pair(NamedTuple):
 CLASSES = ("accuracy", "f1")
 ANSWERS = ("exact_match", "contains", "f1_words", "rouge_l", "bleu")
 SURPRISE = "perplexity"
-"""How many tokens the model hesitates between at each of the right answer's, which it need not write itself."""
+"""How many tokens a model hesitates between at each of the right answer's, which it only reads."""
 OBJECTS = ("map50", "map", "f1_objects")
 MEASURES: Mapping[Task, Sequence[str]] = {
     Task.TEXT_CLASSIFICATION: CLASSES,
@@ -83,7 +83,7 @@ def scored(task: Task, pairs: Sequence[Pair]) -> Scores:
 
 
 def perplexity(told: Sequence[tuple[float, int]]) -> Scores:
-    """Of the natural log-probabilities of right answers, each with its number of tokens; empty without any."""
+    """Of the natural log-probabilities of right answers, with their numbers of tokens; empty without any."""
     tokens = sum(count for _, count in told)
     return {SURPRISE: round(math.exp(-sum(logprob for logprob, _ in told) / tokens), 4)} if tokens else {}
 

@@ -51,10 +51,7 @@ def kept(service: Service, tmp_path: Path, data: bytes, name: str = "mine.jsonl"
 
 async def ended(service: Service, **asked: Any) -> JSON:
     id = (await service.evaluations.start(Asked(**asked)))["id"]
-    shown: JSON = {}
-    async for shown in service.evaluations.watch(id, 0.05):
-        pass
-    return shown
+    return [shown async for shown in service.evaluations.watch(id, 0.05)][-1]
 
 
 async def labels_of(service: Service, model: str) -> list[str]:
