@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -67,44 +67,21 @@ class _Panel:
                 with gr.Accordion("Options, the same for all", open=False):
                     options = fields.fields("compare")
             with gr.Column(min_width=320):
-                words = gr.Textbox(label="Text", lines=3, max_lines=10, placeholder=PROMPTS[0])
-                picture = files.picture(visible=False)
-                clip = files.clip(visible=False)
-                sound = files.sound(visible=False)
-                samples = self._samples(words, picture, clip, sound)
+                places, columns = _places()
         with gr.Row():
             go = gr.Button("Compare", variant="primary")
             stop = gr.Button("Stop")
         line = status(START)
         view = comparing.view(self._page, self._service)
 
-        places = [words, picture, clip, sound]
-        followers = [models, options, *places, *samples]
+        followers = [models, options, *columns]
         root = Context.root_block
         assert root is not None
         root.load(self._opened, None, [task, models], **QUIET)
         task.change(self._follow, [task, models], followers, **QUIET)
-        models.focus(self._choices, task, models, **QUIET)
         inputs = [task, models, *places, options, blind, turns]
-        gr.on([go.click, words.submit], told(self._compare, others=1), inputs, [line, view], **EVENT)
+        gr.on([go.click, places[0].submit], told(self._compare, others=1), inputs, [line, view], **EVENT)
         stop.click(self._stop, None, None, **EVENT)
-
-    def _samples(self, *places: Any) -> list[gr.Column]:
-        """Rows to click for each kind of input; only those of the task are shown."""
-        words, picture, clip, sound = places
-        rows = {
-            words: [[text] for text in PROMPTS],
-            picture: [[str(path)] for path in sorted(INPUTS.glob("*.png"))],
-            clip: [[str(path)] for path in sorted(INPUTS.glob("*.mp4"))],
-            sound: [[str(path)] for path in sorted(INPUTS.glob("speech/*.ogg"))[:6]],
-        }
-        columns = []
-        for place, found in rows.items():
-            with gr.Column(visible=place is words) as column:
-                if found:
-                    examples(found, [place])
-            columns.append(column)
-        return columns
 
     async def _opened(self, request: gr.Request) -> list[Any]:
         """What a page shows when it is opened; `?task=…&model=…` chooses."""
@@ -140,9 +117,6 @@ class _Panel:
         ]
         return [*(record.name for record in newest), *older]
 
-    async def _choices(self, task: str | None) -> Any:
-        return gr.Dropdown(choices=self._names(task))
-
     async def _follow(self, task: str | None, models: list[str] | None) -> list[Any]:
         """Models, options and inputs as the task wants them."""
         kind = Task(task) if task else None
@@ -153,10 +127,8 @@ class _Panel:
         media: list[Kind] = ["image", "video", "audio"]
         shows = [text, *(one == needs or (kind == Task.ANY_TO_ANY) for one in media)]
         form = fields.of(kind, defaults(self._service, names[0] if names else None, kind))
-        places = [gr.Textbox(visible=shows[0]), gr.Image(visible=shows[1]), gr.Video(visible=shows[2])]
-        places.append(gr.Audio(visible=shows[3]))
         chosen = gr.Dropdown(choices=names, value=kept or names[:2])
-        return [chosen, form, *places, *(gr.Column(visible=shown) for shown in shows)]
+        return [chosen, form, *(gr.Column(visible=shown) for shown in shows)]
 
     async def _compare(
         self,
@@ -206,6 +178,27 @@ class _Panel:
         comparison = self._running.get(request.session_hash or "")
         if comparison is not None:
             comparison.cancel()
+
+
+def _places() -> tuple[list[Any], list[gr.Column]]:
+    """A place for each kind of input with rows to click, each in a column that is shown or hidden.
+
+    (A place itself that is shown by an update would be made anew by Gradio, and decode files itself.)
+    """
+    made: list[tuple[Callable[[], Any], list[Any]]] = [
+        (lambda: gr.Textbox(label="Text", lines=3, max_lines=10, placeholder=PROMPTS[0]), [*PROMPTS]),
+        (files.picture, sorted(INPUTS.glob("*.png"))),
+        (files.clip, sorted(INPUTS.glob("*.mp4"))),
+        (files.sound, sorted(INPUTS.glob("speech/*.ogg"))[:6]),
+    ]
+    places, columns = [], []
+    for make, samples in made:
+        with gr.Column(visible=not places) as column:
+            places.append(make())
+            if samples:
+                examples([[str(sample)] for sample in samples], [places[-1]])
+        columns.append(column)
+    return places, columns
 
 
 def _ratings(service: Service) -> None:
