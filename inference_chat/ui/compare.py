@@ -191,7 +191,8 @@ def _places() -> tuple[list[Any], list[gr.Column]]:
         (files.clip, sorted(INPUTS.glob("*.mp4"))),
         (files.sound, sorted(INPUTS.glob("speech/*.ogg"))[:6]),
     ]
-    places, columns = [], []
+    places: list[Any] = []
+    columns: list[gr.Column] = []
     for make, samples in made:
         with gr.Column(visible=not places) as column:
             places.append(make())

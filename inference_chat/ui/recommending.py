@@ -36,7 +36,7 @@ def recommending(service: Service) -> None:
     meant = gr.Radio([], label="Understood as", visible=False)
     advice = gr.HTML(apply_default_css=False, elem_classes="ic-advice-block")
 
-    async def recommend(
+    async def advise(
         request: gr.Request,
         text: str,
         memory_mb: float | None,
@@ -52,12 +52,12 @@ def recommending(service: Service) -> None:
         yield done(_said(found)), choices, advice_html(found)
 
     async def anew(request: gr.Request, *given: Any) -> AsyncIterator[Any]:
-        async for values in recommend(request, *given[:4]):
+        async for values in advise(request, *given[:4]):
             yield values
 
     limits = [memory, latency, licence]
     gr.on([go.click, words.submit], told(anew, others=2), [words, *limits], [line, meant, advice], **EVENT)
-    meant.input(told(recommend, others=2), [words, *limits, meant], [line, meant, advice], **EVENT)
+    meant.input(told(advise, others=2), [words, *limits, meant], [line, meant, advice], **EVENT)
 
 
 def advice_html(found: JSON) -> str:
