@@ -113,3 +113,17 @@ async def test_a_wish_is_needed_and_tasks_have_names(service: Service):
         await service.recommender.recommend("  ")
     with pytest.raises(UnsupportedTask, match="no task"):
         await service.recommender.recommend(task="cooking")
+
+
+async def test_requests_that_nothing_was_trained_on_are_understood(service: Service):
+    right, offered, task, lines = 0, 0, "", (Path(__file__).parent / "wishes.txt").read_text().splitlines()
+    wishes = [line for line in lines if not line.startswith("[")]
+    for line in lines:
+        if line.startswith("["):
+            task = line.strip("[]")
+            continue
+        understood = (await service.recommender.recommend(line))["understood"]
+        right += understood["task"] == task
+        offered += task in (understood["task"], *(other["task"] for other in understood["alternatives"]))
+    assert right / len(wishes) >= 0.93
+    assert offered / len(wishes) >= 0.97
