@@ -129,6 +129,10 @@ class LabelledSet:
     # --- inside ----------------------------------------------------------------------------------
 
     def _take(self, found: Rows, number: int, raw: Any, task: Task, most: int, lot: random.Random) -> None:
+        """Look at a row; of those above `most` only the drawn ones (reservoir sampling, Vitter 1985)."""
+        place = len(found.kept) if len(found.kept) < most else lot.randrange(number)
+        if place >= most:
+            return
         try:
             row = _row(number, raw, task, zipped=self._zipped)
         except ValueError as error:
@@ -136,10 +140,7 @@ class LabelledSet:
             if len(found.named) < MOST_NAMED:
                 found.named.append(f"row {number:,} {error}")
             return
-        if len(found.kept) < most:
-            found.kept.append(row)
-        elif (place := lot.randrange(number - found.broken)) < most:  # reservoir sampling (Vitter 1985)
-            found.kept[place] = row
+        found.kept[place : place + 1] = [row]
 
     def _raw(self) -> Generator[Any, None, None]:
         if not self._zipped:
