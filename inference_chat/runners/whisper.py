@@ -10,13 +10,16 @@ from .detokenize import Detokenizer
 from .loading import load_model, load_reader
 from .multimodal import moved, touch
 from .prepared import PreparedSteps
-from .speech import LONGEST_WINDOW, Hearing, SpeechRunner, Written, span, spread, whole
-from .stretches import Stretch
+from .speech import LONGEST_WINDOW, SHORT_WINDOW, Hearing, SpeechRunner, Written, span, spread, whole
+from .stretches import Samples, Stretch
 from .writing import Begun, spell
 
 TOKEN_SECONDS = 0.02
 """What Whisper's time tokens count."""
 FEWEST_TIMES = 50
+ROOM_SECONDS = 0.75
+ROOM_LEVEL = 0.01
+"""Of the loudness of what is said: 40 dB below it."""
 SHORTEST = 0.5
 """Seconds of sound that are worth asking about again."""
 SHARED = ("max_target_positions", "max_position_embeddings", "max_length")
@@ -105,7 +108,10 @@ class WhisperRunner(SpeechRunner):
     def _steps(self, stretch: Stretch, task: Hearing) -> PreparedSteps:
         import torch
 
-        inputs = dict(self._ears(stretch.samples, sampling_rate=self.rate, return_tensors="pt"))
+        samples = stretch.samples
+        if self.window < SHORT_WINDOW and self._first_time is None:
+            samples = in_a_room(samples, self.rate, self.window)
+        inputs = dict(self._ears(samples, sampling_rate=self.rate, return_tensors="pt"))
         how: dict[str, Any] = {"return_timestamps": True} if self._first_time is not None else {}
         if self._many:
             how |= {
@@ -202,6 +208,23 @@ class WhisperRunner(SpeechRunner):
         finally:
             self._model.set_attn_implementation(usual)
         return [float(time) for time in found[0][prompt:]]
+
+
+def in_a_room(samples: Samples, rate: int, window: float) -> Samples:
+    """A sentence with the quiet of a room around and below it, for models that were taught in rooms.
+
+    Where a sound begins with its first word, in digital silence, starter-listener leaves out words: of 24
+    unseen voices who said "How many red circles are there?" 1 was heard with "red" as it was, 16 this way.
+    """
+    import numpy as np
+
+    room = max(0, int(window * rate) - len(samples))
+    around = min(int(ROOM_SECONDS * rate), room // 2)
+    padded = np.pad(samples, (around, around))
+    level = float(np.sqrt(np.square(samples, dtype=np.float64).mean())) * ROOM_LEVEL if len(samples) else 0.0
+    noise = np.random.default_rng(0).standard_normal(len(padded), dtype=np.float32)  # the same each time
+    quiet: Samples = (padded + level * noise).astype(np.float32)
+    return quiet
 
 
 def _grouped(

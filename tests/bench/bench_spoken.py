@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +58,17 @@ def counting(rng: random.Random, scene_: Scene, wording: str) -> Asked:
     return Asked(f"how many, {wording}", text, lambda said: first_number(said) == number)
 
 
+def red_circles(number: int) -> tuple[Asked, Scene]:
+    """The same question each time, over scenes with none, one or two of them."""
+    wanted = number % 3
+    drawn_scenes = (scene(stream("test", 970_000 + at), "test", SIDE, 5) for at in count(number * 100_000))
+    found = next(
+        one for one in drawn_scenes if sum(thing.name == "red circle" for thing in one.objects) == wanted
+    )
+    text = "How many red circles are there?"
+    return Asked("how many red circles are there?", text, lambda said: first_number(said) == wanted), found
+
+
 def existing(rng: random.Random, scene_: Scene) -> Asked:
     thing = thing_of(rng, scene_)
     there = any(one.name == thing for one in scene_.objects)
@@ -71,6 +83,11 @@ def colouring(rng: random.Random, scene_: Scene) -> Asked:
         return existing(rng, scene_)
     one = rng.choice(alone)
     return Asked("what colour", f"What color is the {one.shape}?", lambda said: f" {one.colour}" in said)
+
+
+def questions(rng: random.Random, scene_: Scene) -> list[Asked]:
+    plain, unseen = (counting(rng, scene_, wording) for wording in ("plain", "unseen wording"))
+    return [plain, unseen, existing(rng, scene_), colouring(rng, scene_)]
 
 
 def first_number(said: str) -> int | None:
@@ -100,13 +117,9 @@ async def measure(scenes: int) -> str:
             for number in range(scenes):
                 rng = random.Random(f"spoken/{number}")
                 scene_ = scene(stream("test", 950_000 + number), "test", SIDE)
-                picture = image_bytes(drawn(scene_))
-                for asked in (
-                    counting(rng, scene_, "plain"),
-                    counting(rng, scene_, "unseen wording"),
-                    existing(rng, scene_),
-                    colouring(rng, scene_),
-                ):
+                asked_of = [red_circles(number), *((asked, scene_) for asked in questions(rng, scene_))]
+                for asked, shown in asked_of:
+                    picture = image_bytes(drawn(shown))
                     samples = render(asked.text, voice(rng, "test"))
                     sound = wav_bytes(Sound((samples / 32768).astype("float32")[:, None], RATE))
                     spoken, said, heard = await right(service, asked, picture, sound)

@@ -55,6 +55,12 @@ async def planned(service: Service, text: str, *media: Media, **more: Any) -> tu
     return output_of(job.request, result), result
 
 
+async def test_how_many_red_circles_there_are_said_aloud_over_a_picture(service: Service):
+    media = await kept(service, "scene-red-circles.png", "speech/how-many-red-circles-are-there.ogg")
+    output, _ = await planned(service, "", *media)
+    assert output["text"] == "There are 2 red circles [1][2]."
+
+
 async def test_a_spoken_question_over_a_picture(service: Service):
     media = await kept(service, "scene-red-circles.png", "speech/describe-the-picture.ogg")
     output, result = await planned(service, "", *media)
