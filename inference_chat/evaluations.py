@@ -29,6 +29,8 @@ from .errors import NotFound
 from .schema import JSON, Frozen, new_id, now
 
 State = Literal["waiting", "running", "done", "cancelled", "interrupted", "failed"]
+NO_ACCURACY = frozenset({"perplexity"})
+"""Measures that tell how sure a model is, not how often it is right."""
 GOES_ON: tuple[State, ...] = ("waiting", "running")
 
 evaluations = Table(
@@ -206,7 +208,11 @@ class EvaluationStore(Stored):
             done = select(results).where(results.c.state == "done", results.c.score.is_not(None))
             with self._database.read() as connection:
                 rows = connection.execute(done.order_by(results.c.measured_at)).mappings().all()
-            found = {row["model"]: ModelResult.model_validate(dict(row)) for row in rows}
+            found = {
+                row["model"]: ModelResult.model_validate(dict(row))
+                for row in rows
+                if row["figures"].get("measure") not in NO_ACCURACY
+            }
             known = self._latest = dict(reversed(found.items()))
         return known
 

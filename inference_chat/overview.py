@@ -15,6 +15,7 @@ from .jobs import Jobs
 from .pool import Pool
 from .records import Records
 from .schema import JSON, now
+from .scoring import NAMES
 from .slots import SLOT, slot_of
 
 Window = Literal["hour", "day", "week"]
@@ -88,7 +89,8 @@ class Overview:
         """What versions were measured to be right about, the newest of each; kept in memory by the store."""
         return [
             {"model": one.model, "score": one.score, "measured_at": one.measured_at.isoformat()}
-            | {name: one.figures.get(name) for name in ("set", "measure", "rows")}
+            | {"measure": NAMES.get(one.figures.get("measure", ""), "")}
+            | {name: one.figures.get(name) for name in ("set", "rows")}
             for one in self._scores.measured()[:MOST_SCORES]
             if one.measured_at
         ]

@@ -127,6 +127,7 @@ async def test_perplexity_is_that_of_the_right_answers(service: Service, tmp_pat
     wanted = float(torch.tensor(chances).mean().neg().exp())
     assert result["scores"]["perplexity"] == pytest.approx(wanted, rel=1e-3)
     assert result["score"] == pytest.approx(1 / wanted, rel=1e-3)
+    assert (await service.models.get("writer"))["metrics"]["accuracy"] is None
 
 
 async def test_labels_that_a_model_does_not_know_are_told(service: Service, tmp_path: Path):
