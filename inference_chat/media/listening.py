@@ -113,11 +113,14 @@ def check_length(source: Path, limits: Limits) -> None:
     """Raises `TooLarge` for a sound that is longer by its header than is listened to."""
     import av
 
-    with suppress(av.error.FFmpegError, ValueError):  # what is wrong with a file is told by who listens to it
-        with av.open(str(source), "r", options={"protocol_whitelist": "file"}) as container:
-            seconds = container.duration / 1e6 if container.duration else 0.0
-            if seconds > limits.max_listen_seconds:
-                raise _too_long(seconds, limits.max_listen_seconds)
+    seconds = 0.0
+    with (
+        suppress(av.error.FFmpegError, ValueError),  # what is wrong with a file is told by who listens to it
+        av.open(str(source), "r", options={"protocol_whitelist": "file"}) as container,
+    ):
+        seconds = container.duration / 1e6 if container.duration else 0.0
+    if seconds > limits.max_listen_seconds:
+        raise _too_long(seconds, limits.max_listen_seconds)
 
 
 def has_sound(source: Path) -> bool:

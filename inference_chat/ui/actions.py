@@ -249,7 +249,7 @@ class Actions:
         try:
             return self._service.models.default()
         except InferenceChatError:
-            return models[0]["id"]
+            return str(models[0]["id"])
 
 
 def model_view(record: JSON) -> JSON:

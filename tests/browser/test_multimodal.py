@@ -168,7 +168,8 @@ def test_everything_has_a_name_for_those_who_listen(page: Page):
     page.locator("#multimodal .ic-source").first.wait_for()
     nodes = page.locator("#multimodal :is(button, input, textarea, select, audio, video):visible")
     nameless = nodes.evaluate_all(
-        """nodes => nodes.filter((node) => !(node.ariaLabel || node.textContent.trim() || node.labels?.length))
+        """nodes => nodes
+        .filter((node) => !(node.ariaLabel || node.textContent.trim() || node.labels?.length))
         .map((node) => node.outerHTML.slice(0, 90))"""
     )
     assert nameless == []

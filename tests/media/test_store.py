@@ -4,11 +4,12 @@ import io
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from inference_chat.errors import BadMedia, TooLarge, UnsupportedMediaType
-from inference_chat.media import Limits, MediaStore, image_bytes
+from inference_chat.media import Limits, MediaStore, Sound, image_bytes, wav_bytes
 
 PICTURE = image_bytes(Image.new("RGB", (3, 2), "red"))
 
@@ -67,3 +68,10 @@ def test_old_files_that_nobody_needs_are_removed(store: MediaStore, tmp_path: Pa
         os.utime(one.path, (0, 0))
     assert store.clean(3600, needed={needed.id}) == 1
     assert set(names(tmp_path)) == {needed.id, new.id}
+
+
+def test_a_sound_that_is_too_long_is_refused_when_it_comes(tmp_path: Path):
+    store = MediaStore(tmp_path, Limits(max_listen_seconds=1))
+    with pytest.raises(TooLarge, match="lasts 2 s; at most 1 s"):
+        store.add(wav_bytes(Sound(np.zeros((16_000, 1), np.float32), 8_000)), "audio")
+    assert list(tmp_path.iterdir()) == []
