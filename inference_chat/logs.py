@@ -15,8 +15,9 @@ class WithRequest(logging.Filter):
     """Gives every record the `request_id` it belongs to."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = REQUEST_ID.get() or None
-        record.of_request = f" [{record.request_id}]" if record.request_id else ""
+        request_id = REQUEST_ID.get()
+        record.request_id = request_id or None
+        record.of_request = f" [{request_id}]" if request_id else ""
         return True
 
 

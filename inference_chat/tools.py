@@ -56,7 +56,8 @@ def tool_of(
     `told` describes arguments by their names, `instead` has the types that go over this wire in place
     of others. An argument called `request` is the door's.
     """
-    hints, fields = get_type_hints(function), {}
+    hints = get_type_hints(function)
+    fields: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name != "request":
             default = ... if parameter.default is parameter.empty else parameter.default

@@ -99,7 +99,8 @@ class Door:
 
     @property
     def _caller(self) -> Caller:
-        caller: Caller = self._server.request_context.request.state.caller
+        request: Any = self._server.request_context.request
+        caller: Caller = request.state.caller
         return caller
 
 

@@ -91,7 +91,11 @@ def site() -> Iterator[int]:
 @pytest.fixture
 def links(tmp_path: Path, site: int) -> Callable[..., Links]:
     def made(resolve: Any = look_up, **more: Any) -> Links:
-        fields = {"allow_url_media": True, "url_media_ports": (80, site), "url_media_networks": (HERE,)}
+        fields: dict[str, Any] = {
+            "allow_url_media": True,
+            "url_media_ports": (80, site),
+            "url_media_networks": (HERE,),
+        }
         return Links(settings(tmp_path, **fields | {"max_body_mb": 1} | more), resolve)
 
     return made
