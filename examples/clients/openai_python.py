@@ -1,12 +1,14 @@
 """OpenAI's client for Python, unmodified: an answer, a stream, an error."""
 
 import os
+from typing import Any
 
 from openai import NotFoundError, OpenAI
 
 URL = os.environ.get("INFERENCE_CHAT_URL", "http://127.0.0.1:7860")
 client = OpenAI(base_url=f"{URL}/v1", api_key=os.environ.get("INFERENCE_CHAT_KEY", "none"))
-ask = {"model": "starter-chat", "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 40}
+hello = {"role": "user", "content": "Hello!"}
+ask: dict[str, Any] = {"model": "starter-chat", "messages": [hello], "max_tokens": 40}
 print(client.chat.completions.create(**ask).choices[0].message.content)
 for chunk in client.chat.completions.create(**ask, stream=True):
     if chunk.choices:

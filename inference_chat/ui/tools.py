@@ -14,6 +14,7 @@ from ..tools import Call, Tool, tool_of
 
 FILE = "a `data:` URL, `media:ID`, or an http(s) link where the operator allows them"
 TOLD = {
+    "plan": "Whether several models may answer together, step by step.",
     "message": "What to say.",
     "session_id": "The conversation to go on with; left out, one is begun.",
     "system_prompt": "What the model is told before a conversation begins.",

@@ -77,10 +77,15 @@ def hub(server: Server) -> Iterator[InferenceClient]:
 def test_hugging_faces_client_chats(hub: InferenceClient, client: OpenAI):
     how: Any = {"model": "starter-chat", "messages": HELLO, "max_tokens": 12, "temperature": 0}
     whole = hub.chat.completions.create(**how)
-    pieces = list(hub.chat_completion(stream=True, stream_options={"include_usage": True}, **how))
+    how |= {"stream": True, "stream_options": {"include_usage": True}}
+    pieces: list[Any] = list(hub.chat_completion(**how))
     said = "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
     assert said == whole.choices[0].message.content
-    assert said == client.chat.completions.create(**how).choices[0].message.content
+    assert said == "".join(
+        piece.choices[0].delta.content or ""
+        for piece in client.chat.completions.create(**how)
+        if piece.choices
+    )
     assert pieces[-1].usage.total_tokens == whole.usage.total_tokens
 
 

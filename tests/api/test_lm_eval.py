@@ -58,7 +58,7 @@ def pairs(tokenizer: Any) -> list[tuple[list[int], list[int]]]:
 
 def at_the_server(server: Server, asked: list[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
     """Scores as `local-completions` asks for and reads them."""
-    body = {"temperature": 0, "max_tokens": 1, "logprobs": 1, "seed": 1234, "echo": True}
+    body: dict[str, Any] = {"temperature": 0, "max_tokens": 1, "logprobs": 1, "seed": 1234, "echo": True}
     body |= {"model": "starter-chat", "prompt": [context + more for context, more in asked]}
     with server.http() as http:
         choices = http.post("/v1/completions", json=body).raise_for_status().json()["choices"]
@@ -98,13 +98,13 @@ def test_scores_are_those_of_the_model_in_process(server: Server):
 @pytest.mark.filterwarnings("ignore")
 def test_lm_eval_itself(server: Server, tmp_path: Path):
     lm_eval = pytest.importorskip("lm_eval")
-    from lm_eval.tasks import TaskManager
-
     data = tmp_path / "facts.jsonl"
     rows = [{"question": q, "choices": choices, "answer": right} for q, choices, right in FACTS]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "facts.yaml").write_text(TASK.format(data=data))
-    tasks = TaskManager(include_path=str(tmp_path), include_defaults=False)
+    tasks = pytest.importorskip("lm_eval.tasks").TaskManager(
+        include_path=str(tmp_path), include_defaults=False
+    )
 
     def scores(model: str, told: str, **how: Any) -> Any:
         found = lm_eval.simple_evaluate(

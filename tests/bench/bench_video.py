@@ -92,7 +92,8 @@ def scenes(store: MediaStore) -> str:
         changes = [cuts.Change(s.kind, round(s.start_s * 25), round(s.end_s * 25)) for s in spans]  # type: ignore[arg-type]
         scores.append(cuts.score(movie.changes, changes))
     f1, mistaken = statistics.fmean(f1 for f1, _ in scores), sum(wrong for _, wrong in scores)
-    return f"Scenes of {MOVIES} unseen clips with cuts and fades: F1 {f1:.3f}, {mistaken} taken for the other kind."
+    told = f"Scenes of {MOVIES} unseen clips with cuts and fades: F1 {f1:.3f}"
+    return f"{told}, {mistaken} taken for the other kind."
 
 
 def overlap(store: MediaStore) -> str:

@@ -71,7 +71,8 @@ def test_a_box_and_a_point_say_what_to_cut_out(page: Page):
     place.get_by_role("button", name="Look", exact=True).click()
     expect(place.locator(".ic-cost")).to_be_visible()
     told = settings_of(place)
-    assert '"boxes": [\n' in told and '"point_labels": [\n' in told
+    assert '"boxes": [\n' in told
+    assert '"point_labels": [\n' in told
 
 
 def test_what_is_painted_over_is_drawn_anew_and_can_be_changed_again(page: Page):

@@ -131,7 +131,8 @@ def test_the_projector_begins_with_the_words_of_what_is_seen(tmp_path):
     llava = LlavaForConditionalGeneration(vision_chat.config(known, shape))
     tower = vision_tower.Tower(vision_tower.vision_config(shape.widths, shape.eye))
     vision_chat.begin_as_dictionary(llava, tower, known)
-    word = llava.get_input_embeddings().weight[known.convert_tokens_to_ids("Ġred")]
+    words: Any = llava.get_input_embeddings().weight
+    word = words[known.convert_tokens_to_ids("Ġred")]
     red = vision_tower.PARTS["centre"] + vision_tower.PARTS["shape"]
     assert torch.equal(llava.model.multi_modal_projector.linear_2.weight[:, red], word)
 

@@ -7,7 +7,7 @@ from inference_chat.media import Sound, open_sound, wav_bytes
 from inference_chat.media.encoding import PCM_RATE, encoded
 
 RATE = 16_000
-TONE = wav_bytes(Sound(0.5 * np.sin(np.arange(RATE) / 8, dtype=np.float32)[:, None], RATE))
+TONE = wav_bytes(Sound((0.5 * np.sin(np.arange(RATE) / 8))[:, None].astype(np.float32), RATE))
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,7 @@ async def test_a_spoken_question_over_a_picture(service: Service):
     assert output["plan"][0]["output"]["text"] == "Describe the picture."
     assert output["text"].startswith("I see 5 objects")
     assert {source["medium"] for source in output["sources"]} == {media[0].url}
-    assert [event for event in result.outcomes if isinstance(event, Step)] == list(
-        result.finished.receipt.plan
-    )
+    assert [event for event in result.outcomes if isinstance(event, Step)] == list(plan_of(result))
 
 
 async def test_counting_is_answered_with_the_regions(service: Service):
@@ -81,13 +79,16 @@ async def test_counting_is_answered_with_the_regions(service: Service):
     assert [source["kind"] for source in output["sources"]] == ["region", "region"]
 
 
+def plan_of(result: Result) -> tuple[Step, ...]:
+    assert result.finished.receipt
+    return result.finished.receipt.plan or ()
+
+
 async def test_the_same_message_makes_the_same_plan(service: Service):
     media = await kept(service, "scene-3-objects.png", "scene-4-objects.png")
     first, again = [await planned(service, "What is different?", *media) for _ in range(2)]
     assert first[0]["text"] == again[0]["text"]
-    assert [step.output for step in first[1].finished.receipt.plan] == [
-        step.output for step in again[1].finished.receipt.plan
-    ]
+    assert [step.output for step in plan_of(first[1])] == [step.output for step in plan_of(again[1])]
 
 
 async def test_what_is_said_in_a_clip_and_what_moves(service: Service, tmp_path: Path):
@@ -159,15 +160,13 @@ async def test_a_stopped_plan_ends_as_cancelled(service: Service):
 async def test_a_conversation_keeps_its_files_plan_and_sources(service: Service, tmp_path: Path):
     session = await service.chats.start(ANNE, model="auto")
     media = await kept(service, "scene-red-circles.png")
-    for content in (
-        said("How many red circles are there?", media).content,
-        "Where are they?",
-        "Tell me a joke.",
-    ):
-        turn = await service.chats.send(ANNE, session.id, content)
-        reply = await turn.finished()
+    for content in (said("How many red circles are there?", media).content, "Where are they?"):
+        await (await service.chats.send(ANNE, session.id, content)).finished()
+    reply = await (await service.chats.send(ANNE, session.id, "Tell me a joke.")).finished()
     path = await service.chats.path(ANNE, session.id)
     assert path[1].text == "There are 2 red circles [1][2]."
+    assert path[1].receipt
+    assert reply.receipt
     assert path[1].receipt["sources"][0]["medium"] == media[0].url
     assert [step["task"] for step in reply.receipt["plan"]] == ["text-generation"]
     archive = await service.exports.pack(ANNE, session.id)
@@ -196,6 +195,8 @@ async def test_a_model_that_sees_answers_what_no_detector_can(tmp_path: Path):
             turn = await service.chats.send(ANNE, session.id, content)
             reply = await turn.finished()
             assert reply.error is None
+            assert reply.receipt
+            assert reply.usage
             assert [(step["task"], step["model"]) for step in reply.receipt["plan"]] == [
                 ("image-text-to-text", "eyes@1.0.0")
             ]

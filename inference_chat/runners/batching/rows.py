@@ -1,16 +1,13 @@
 """The answers to one request, as rows of the batch of its model."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .batch import Batch
+from typing import Any
 
 
 class Rows:
     """One prompt on its way through a batch, then one row for each answer to it."""
 
-    def __init__(self, batch: "Batch", ids: Sequence[int]) -> None:
+    def __init__(self, batch: Any, ids: Sequence[int]) -> None:
         self._batch = batch
         self._slots = [batch.open(ids)]
         self._total = len(ids)
@@ -19,7 +16,7 @@ class Rows:
     @property
     def read(self) -> int:
         """Tokens of the prompt that have been read."""
-        return min(self._slots[0].read, self._total)
+        return int(min(self._slots[0].read, self._total))
 
     def advance(self) -> Any:
         """Read a piece of the prompt; the logits of what follows it once all of it has been read."""
