@@ -8,7 +8,7 @@ from .dependencies import TheCaller, TheService
 
 
 class TextToSplit(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Hello there!"}]})
 
     text: str
 
@@ -22,7 +22,9 @@ class Split(BaseModel):
 
 
 class PictureToShow(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"image": "data:image/png;base64,iVBORw0KGgo…"}]}
+    )
 
     image: str = Field(description="A `data:` URL or base64.")
     label: str | None = Field(None, description="Whose reasons to show; unset: the likeliest answer's.")
