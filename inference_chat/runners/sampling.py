@@ -15,6 +15,9 @@ from .grammar import Guide
 COLDEST = 1e-5
 """Temperatures below take the likeliest token: dividing by them leaves the range of float32."""
 
+LIKELIEST = 256
+"""Tokens that are looked at for `top_p` before all are."""
+
 
 class SamplingOptions(Protocol):
     """The fields of a request's options that choose among tokens."""
@@ -75,10 +78,7 @@ class Sampler:
             chosen = [int(token) for token in scores.argmax(dim=-1)]
         else:
             probabilities = torch.softmax(scores, dim=-1)
-            chosen = [
-                int(torch.multinomial(probabilities[i], 1, generator=self._generators[row]))
-                for i, row in enumerate(rows)
-            ]
+            chosen = [_drawn(probabilities[i], self._generators[row]) for i, row in enumerate(rows)]
         if self._history is not None:
             for row, token in zip(rows, chosen, strict=True):
                 self._history[row].append(token)
@@ -104,13 +104,42 @@ class Sampler:
         return self._processors(ids, logits)
 
 
+def _drawn(probabilities: Any, generator: Any) -> int:
+    """A token by chance. `torch.multinomial` draws a number for each token; this draws one."""
+    import torch
+
+    sums = probabilities.double().cumsum(0)
+    place = torch.rand((), dtype=torch.float64, generator=generator) * sums[-1]
+    return int(torch.searchsorted(sums, place, right=True))
+
+
+class TopP:
+    """Only the likeliest tokens that together have this probability.
+
+    The same tokens as transformers' `TopPLogitsWarper` leaves, which sorts the whole vocabulary; here it is
+    sorted only where the likeliest `LIKELIEST` are not enough.
+    """
+
+    def __init__(self, top_p: float) -> None:
+        from transformers import TopPLogitsWarper
+
+        self._share = top_p
+        self._sorted = TopPLogitsWarper(top_p)
+
+    def __call__(self, ids: Any, scores: Any) -> Any:
+        import torch
+
+        best = scores.topk(min(LIKELIEST, scores.shape[-1]), dim=-1)
+        shares = (best.values - scores.logsumexp(-1, keepdim=True)).exp()
+        left = shares.cumsum(-1) - shares < self._share
+        if bool(left[:, -1].any()):
+            return self._sorted(ids, scores)
+        kept = best.values.masked_fill(~left, float("-inf"))
+        return torch.full_like(scores, float("-inf")).scatter_(-1, best.indices, kept)
+
+
 def _warpers(options: SamplingOptions) -> list[Any]:
-    from transformers import (
-        MinPLogitsWarper,
-        TemperatureLogitsWarper,
-        TopKLogitsWarper,
-        TopPLogitsWarper,
-    )
+    from transformers import MinPLogitsWarper, TemperatureLogitsWarper, TopKLogitsWarper
 
     found: list[Any] = []
     if options.temperature != 1:
@@ -118,7 +147,7 @@ def _warpers(options: SamplingOptions) -> list[Any]:
     if options.top_k:
         found.append(TopKLogitsWarper(options.top_k))
     if options.top_p < 1:
-        found.append(TopPLogitsWarper(options.top_p))
+        found.append(TopP(options.top_p))
     if options.min_p > 0:
         found.append(MinPLogitsWarper(options.min_p))
     return found

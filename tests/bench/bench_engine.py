@@ -107,7 +107,7 @@ def ask_bare(process: subprocess.Popen[str], prompt: str, limit: int, clocks: Cl
 
 
 @asynccontextmanager
-async def serving(place: Path, dtype: str, threads: int):
+async def serving(place: Path, dtype: str, threads: int, **more: Any):
     settings = Settings(
         database_url=f"sqlite:{place / 'chats.db'}",
         registry_path=place / "registry.json",
@@ -116,6 +116,7 @@ async def serving(place: Path, dtype: str, threads: int):
         device="cpu",
         threads=threads,
         dtype=dtype,
+        **more,
     )
     service = Service(settings)
     try:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inference_chat.errors import ModelFailed
-from inference_chat.runners.sampling import Sampler, logprobs
+from inference_chat.runners.sampling import Sampler, TopP, logprobs
 from inference_chat.runners.text import TextOptions
 
 PROMPT = "the other one"
@@ -96,3 +96,18 @@ def test_logprobs_are_those_of_the_model_and_sorted():
 
 def test_more_alternatives_than_tokens_are_all_tokens():
     assert len(logprobs(torch.zeros(3), 0, 20, str).top) == 3
+
+
+@pytest.mark.parametrize("spread", [0.5, 3.0], ids=["flat", "steep"])
+def test_top_p_leaves_the_tokens_that_transformers_leaves(spread: float):
+    from transformers import TopPLogitsWarper
+
+    scores = torch.randn(3, 5000, generator=torch.Generator().manual_seed(2)) * spread
+    for share in (0.1, 0.6, 0.95):
+        wanted: Any = TopPLogitsWarper(share)(torch.empty(3, 0), scores)
+        assert torch.equal(TopP(share)(None, scores), wanted)
+
+
+def test_tokens_that_were_left_out_are_never_drawn():
+    chosen, logits = sampler(top_k=2), torch.tensor([[5.0, 1.0, 4.9, 1.0]])
+    assert {chosen.choose(logits, [0])[0] for _ in range(200)} == {0, 2}

@@ -90,36 +90,44 @@ class Step:
     def attend(self, layer: int, query: Any, key: Any, value: Any, how: How) -> Any:
         import torch
 
-        torch._foreach_copy_(self._new_keys[layer], key.split(self._counts, 1))
-        torch._foreach_copy_(self._new_values[layer], value.split(self._counts, 1))
-        if (seen := self._seen.get(how.window)) is None:
-            seen = self._seen[how.window] = [_seen(piece, how.window) for piece in self._pieces]
-        found = []
-        for number, part in enumerate(query.split(self._counts, 1)):
-            keys, values = seen[number]
-            found.append(self._look(number, part, keys[layer], values[layer], how))
-        return torch.cat(found) if len(found) > 1 else found[0]
+        new_keys, new_values = self._new_keys[layer], self._new_values[layer]
+        if len(self._pieces) == 1:  # small models notice every call
+            new_keys[0].copy_(key)
+            new_values[0].copy_(value)
+            keys, values = self._sights(how.window)[0]
+            return self._look(0, query, keys[layer], values[layer], how)
+        torch._foreach_copy_(new_keys, torch.split_with_sizes(key[None], self._counts, 2))
+        torch._foreach_copy_(new_values, torch.split_with_sizes(value[None], self._counts, 2))
+        parts = torch.split_with_sizes(query, self._counts, 1)
+        found = [
+            self._look(number, part, keys[layer], values[layer], how)
+            for number, (part, (keys, values)) in enumerate(zip(parts, self._sights(how.window), strict=True))
+        ]
+        return torch.cat(found)
+
+    def _sights(self, window: int | None) -> list[tuple[Sequence[Any], Sequence[Any]]]:
+        """What each piece sees of its text: keys and values of each layer."""
+        if (seen := self._seen.get(window)) is None:
+            seen = self._seen[window] = [
+                piece.slot.views(_stretch(piece, window), piece.end) for piece in self._pieces
+            ]
+        return seen
 
     def _look(self, number: int, query: Any, keys: Any, values: Any, how: How) -> Any:
         """What one piece sees of its text: (tokens, query heads, numbers)."""
-        from torch.nn.functional import scaled_dot_product_attention as attention
+        import torch
 
-        heads, count, _ = query.shape
+        attention = torch.nn.functional.scaled_dot_product_attention
+        heads, count, width = query.shape
         if how.softcap is None and how.sinks is None and count == 1:
             # The heads of a group ask the same keys, as rows of one question: nothing is copied for them.
-            rows = query.reshape(1, len(keys), -1, query.shape[-1])
-            return attention(rows, keys[None], values[None], scale=how.scale).reshape(1, heads, -1)
+            rows = query.reshape(1, keys.shape[1], -1, width)
+            return attention(rows, keys, values, scale=how.scale).reshape(1, heads, -1)
         mask = self._mask(number, query, how.window)
         if how.softcap is not None or how.sinks is not None:
-            return _spelled_out(query, keys, values, mask, how).transpose(0, 1)
-        seen = attention(
-            query[None],
-            keys[None],
-            values[None],
-            attn_mask=mask,
-            scale=how.scale,
-            enable_gqa=len(keys) != heads,
-        )
+            return _spelled_out(query, keys[0], values[0], mask, how).transpose(0, 1)
+        grouped = keys.shape[1] != heads
+        seen = attention(query[None], keys, values, attn_mask=mask, scale=how.scale, enable_gqa=grouped)
         return seen[0].transpose(0, 1)
 
     def _mask(self, number: int, query: Any, window: int | None) -> Any:
@@ -142,10 +150,6 @@ class Step:
 def _stretch(piece: Piece, window: int | None) -> int:
     """The first token that a piece can see."""
     return 0 if window is None else max(0, piece.slot.read - window + 1)
-
-
-def _seen(piece: Piece, window: int | None) -> tuple[Sequence[Any], Sequence[Any]]:
-    return piece.slot.views(_stretch(piece, window), piece.end)
 
 
 def _spelled_out(query: Any, keys: Any, values: Any, mask: Any, how: How) -> Any:

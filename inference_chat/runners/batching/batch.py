@@ -63,7 +63,9 @@ class Batch:
         slot = Slot(self._shape, ids)
         known, same = self.kept.longest(slot.ids, self._slots)
         with torch.inference_mode():
-            if known is not None:
+            if known is not None and self.kept.ends(known, same):
+                slot.inherit(known, same)
+            elif known is not None:
                 slot.take(known, same)
         self._slots.append(slot)
         return slot
@@ -134,12 +136,14 @@ def forward(model: Any, pieces: Sequence[Piece], plan: Plan | None = None, *, ev
         ids += piece.slot.ids[piece.slot.read : piece.end]
         positions += range(piece.slot.read, piece.end)
         ends.append(len(ids) - 1)
+    device = pieces[0].slot.device
+    last: Any = 1 if len(pieces) == 1 else torch.tensor(ends, device=device)
     token = PLAN.set(plan or Step(pieces))
     try:
         found = model(
-            input_ids=torch.tensor([ids], device=model.device),
-            position_ids=torch.tensor([positions], device=model.device),
-            logits_to_keep=0 if every else torch.tensor(ends, device=model.device),
+            input_ids=torch.tensor([ids], device=device),
+            position_ids=torch.tensor([positions], device=device),
+            logits_to_keep=0 if every else last,
             use_cache=False,
         )
     finally:

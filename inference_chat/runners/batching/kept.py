@@ -6,6 +6,8 @@ from .slot import Slot, common
 
 WORTHWHILE = 8
 """Tokens in common below which a copy is not worth its call."""
+SAME = 0.75
+"""Share of a text from which on what goes on differently is a newer state of it, no text beside it."""
 
 
 class Kept:
@@ -31,6 +33,13 @@ class Kept:
             self._slots.append(slot)
         while self._slots and self.bytes + others > self._room:
             self._slots.pop(0)
+
+    def ends(self, slot: Slot, tokens: int) -> bool:
+        """Whether a text is given up for one that goes on after `tokens` of it, as the next turn does."""
+        if slot not in self._slots or tokens < slot.read * SAME:
+            return False
+        self._slots.remove(slot)
+        return True
 
     def longest(self, ids: Sequence[int], present: Iterable[Slot]) -> tuple[Slot | None, int]:
         """The text, kept or present, that has most tokens in common with `ids` from the beginning.

@@ -4,7 +4,7 @@ MOST = 512
 """Tokens that are read at once while nobody writes: a stop is seen in between."""
 LEAST = 16
 GRAIN = 16
-SLOWER = 1.5
+SLOWER = 1.0
 """A step that reads too may take longer than one that only writes by so many times its seconds."""
 WEIGHT = 0.2
 

@@ -41,6 +41,10 @@ class Slot:
         self._values: Any = None
 
     @property
+    def device(self) -> Any:
+        return self._shape.device
+
+    @property
     def unread(self) -> int:
         return len(self.ids) - self.read
 
@@ -65,6 +69,11 @@ class Slot:
             values[:, :, : self.read] = self._values[:, :, : self.read]
         self._keys, self._values = keys, values
 
+    def inherit(self, other: "Slot", tokens: int) -> None:
+        """Begin with the first `tokens` of another text, which is given up: nothing is copied."""
+        self._keys, self._values, self._room = other._keys, other._values, other._room
+        self.read = tokens
+
     def take(self, other: "Slot", tokens: int) -> None:
         """Begin with the first `tokens` of another text, which are the same."""
         self.reserve(max(tokens, len(self.ids)))
@@ -74,9 +83,9 @@ class Slot:
         self.read = tokens
 
     def views(self, start: int, end: int) -> tuple[Sequence[Any], Sequence[Any]]:
-        """Keys and values (heads, end − start, numbers) of a stretch of tokens, one of each layer."""
+        """Keys and values (1, heads, end − start, numbers) of a stretch of tokens, one of each layer."""
         span = slice(start, end)
-        return self._keys[:, :, span].unbind(0), self._values[:, :, span].unbind(0)
+        return self._keys[None, :, :, span].unbind(1), self._values[None, :, :, span].unbind(1)
 
 
 def common(one: Sequence[int], other: Sequence[int]) -> int:

@@ -75,6 +75,14 @@ def test_the_text_unused_for_longest_is_forgotten():
     assert [kept.longest([*text, 1], ())[1] for text in texts] == [9, 0, 9]
 
 
+def test_a_next_turn_takes_over_what_the_turn_before_has_read():
+    kept, turn = Kept(room=1 << 20), read(*range(20))
+    kept.add(turn, 0)
+    assert not kept.ends(turn, 10)  # another try from the middle leaves the text
+    assert kept.ends(turn, 18)
+    assert len(kept) == 0
+
+
 def test_texts_in_work_have_the_room_first():
     kept = Kept(room=read(*range(9)).bytes)
     kept.add(read(*range(9)), others=1)
