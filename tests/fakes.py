@@ -38,7 +38,9 @@ class EchoRunner(Runner):
 
     def run(self, request: Request, stop: threading.Event) -> Iterator[Event]:
         yield Progress(phase="reading")
-        text = request.prompt if request.prompt is not None else request.messages[-1].text
+        text = " ".join(map(str, request.prompt_ids)) or request.prompt
+        if text is None:
+            text = request.messages[-1].text
         if text == "fail":
             yield TextDelta(text="half")
             raise OSError("/secret/place")

@@ -71,6 +71,7 @@ def test_the_dashboard_says_what_to_do_then_shows_what_ran_and_what_failed(page:
 def test_a_dashboard_behind_another_tab_asks_for_nothing(page: Page, server: Server):
     opened(page, server, "dashboard")
     page.get_by_role("tab", name="Chat").click()
+    page.wait_for_timeout(500)  # a question that was on its way has left
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(5500)

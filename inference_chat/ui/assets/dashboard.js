@@ -132,8 +132,8 @@ function drawSwitch() {
   $$(".ic-dash > .ic-segments button").forEach((node, at) => node.setAttribute("aria-pressed", String(Object.keys(WINDOWS)[at] === chosen)));
 }
 
-new IntersectionObserver(([entry]) => {
-  visible = entry.isIntersecting;
+new IntersectionObserver((entries) => {
+  visible = entries.at(-1).isIntersecting; // shown and hidden at once, both are told: the last one holds
   look();
 }).observe(element);
 document.addEventListener("visibilitychange", look);

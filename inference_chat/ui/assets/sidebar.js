@@ -31,11 +31,14 @@ function sessionNode(session) {
     button("bin", `Delete ${session.title}`, "delete"));
 }
 
+let askedSessions = 0; // the newest question; an answer to an older one would bring back what was deleted since
+
 async function loadSessions(more = false) {
+  const mine = (askedSessions += 1);
   const before = more && state.sessions.length ? state.sessions.at(-1).updated_at : null;
   const query = state.query;
   const found = await ask("sessions", { query, before });
-  if (query !== state.query) return; // the person has typed on
+  if (mine !== askedSessions || query !== state.query) return; // the person has typed on
   state.sessions = more ? [...state.sessions, ...found.sessions] : found.sessions;
   state.more = found.more;
   drawSessions();
@@ -74,6 +77,7 @@ async function deleteSession(id) {
   state.sessions = state.sessions.filter((one) => one.id !== id);
   if (state.session && state.session.id === id) newChat();
   drawSessions();
+  loadSessions().catch(complain);
   const undo = () => ask("restore", { session: id }).then(() => loadSessions()).catch(complain);
   toast(`Deleted “${session ? session.title : "conversation"}”`, { action: undo, label: "Undo", life: 10000 });
 }
