@@ -43,8 +43,9 @@ async def news_of(service: Service, caller: Caller, turn: Turn) -> AsyncGenerato
 async def thread(service: Service, caller: Caller, session: str) -> JSON:
     """A conversation along its present branch, and which reply is being written."""
     stored = await service.chats.get(caller, session)
+    turn = service.chats.current(session)  # before its messages: one that ends meanwhile must be followed
     path = await service.chats.path(caller, session)
-    turn = service.chats.current(session)
+    turn = turn or service.chats.current(session)
     return {
         "session": session_view(stored),
         "messages": [message_view(message) for message in path],

@@ -1,9 +1,10 @@
 """A person's way through the chat, from the first message to the phone in the train."""
 
 import json
+import re
 from pathlib import Path
 
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import APIResponse, Route, WebSocketRoute, expect
 
 from .conftest import SLOW_TOKENS, Chat
 
@@ -152,6 +153,28 @@ def test_deleting_can_be_undone(chat: Chat):
     expect(chat.page.locator(".ic-item", has_text="Delete me please")).to_have_count(0)
     chat.page.get_by_role("button", name="Undo").click()
     expect(chat.page.locator(".ic-item", has_text="Delete me please")).to_have_count(1)
+
+
+def test_a_deleted_conversation_is_not_brought_back_by_a_late_answer(chat: Chat):
+    chat.ask("Gone for good")
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if not late and route.request.post_data_json["fn_name"] == "sessions":
+            late.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    chat.page.route(re.compile("component_server"), hold)
+    with chat.page.expect_request(re.compile("component_server")):
+        chat.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    chat.page.get_by_role("button", name="Delete Gone for good").click()
+    expect(chat.page.locator(".ic-item", has_text="Gone for good")).to_have_count(0)
+    [(route, response)] = late
+    assert "Gone for good" in response.text()
+    route.fulfill(response=response)
+    chat.page.wait_for_timeout(500)
+    expect(chat.page.locator(".ic-item", has_text="Gone for good")).to_have_count(0)
 
 
 def test_conversations_are_found_and_renamed(chat: Chat):

@@ -2,18 +2,21 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.sync.client import connect
 
+from inference_chat import runners
 from inference_chat.jobs import Job
 from inference_chat.messages import ChatMessage
 from inference_chat.schema import Options, Request, now
 from inference_chat.turns import Turn
 from inference_chat.ui import news
 from inference_chat.ui.news import ended
-from tests.server import Server
+from tests.fakes import ANNE, FAMILIES, running
+from tests.server import Server, one_model
 
 REQUEST = Request(model="m@1", prompt="x", options=Options())
 REPLY = ChatMessage(id="m", session_id="s", role="assistant", content="", created_at=now())
@@ -62,6 +65,28 @@ def test_a_page_that_comes_in_mid_answer_hears_all_of_it(server: Server, session
             ready, first, *_, last = told(server, session)
     assert (ready["writing"], first["from"]) == (first["reply"], 0)
     assert last["messages"][-1]["finish_reason"] == "length"
+
+
+async def test_a_reply_that_ends_while_its_conversation_is_read_is_followed(
+    tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runners, "FAMILIES", FAMILIES)
+    async with running(tmp_path, one_model(tmp_path / "models", tiny_llama)) as service:
+        session = (await service.chats.start(ANNE)).id
+        turn = await service.chats.send(ANNE, session, "for ever")
+        read = service.chats.path
+
+        async def path(*arguments: Any) -> list[ChatMessage]:
+            found = await read(*arguments)
+            turn.job.cancel()
+            await turn.finished()
+            return found
+
+        with monkeypatch.context() as late:
+            late.setattr(service.chats, "path", path)
+            seen = await news.thread(service, ANNE, session)
+        assert seen["messages"][-1]["status"] == "writing"
+        assert seen["writing"] == turn.reply.id
 
 
 async def test_a_pause_ends_with_the_reply(server: Server):

@@ -31,15 +31,15 @@ function sessionNode(session) {
     button("bin", `Delete ${session.title}`, "delete"));
 }
 
-let askedSessions = 0; // the newest question; an answer to an older one would bring back what was deleted since
+const gone = new Set(); // deleted here: an answer that was on its way would bring them back
 
 async function loadSessions(more = false) {
-  const mine = (askedSessions += 1);
   const before = more && state.sessions.length ? state.sessions.at(-1).updated_at : null;
   const query = state.query;
   const found = await ask("sessions", { query, before });
-  if (mine !== askedSessions || query !== state.query) return; // the person has typed on
-  state.sessions = more ? [...state.sessions, ...found.sessions] : found.sessions;
+  if (query !== state.query) return; // the person has typed on
+  const present = found.sessions.filter((one) => !gone.has(one.id));
+  state.sessions = more ? [...state.sessions, ...present] : present;
   state.more = found.more;
   drawSessions();
 }
@@ -73,12 +73,12 @@ function renameSession(id) {
 
 async function deleteSession(id) {
   await ask("delete", { session: id });
+  gone.add(id);
   const session = state.sessions.find((one) => one.id === id);
   state.sessions = state.sessions.filter((one) => one.id !== id);
   if (state.session && state.session.id === id) newChat();
   drawSessions();
-  loadSessions().catch(complain);
-  const undo = () => ask("restore", { session: id }).then(() => loadSessions()).catch(complain);
+  const undo = () => ask("restore", { session: id }).then(() => { gone.delete(id); return loadSessions(); }).catch(complain);
   toast(`Deleted “${session ? session.title : "conversation"}”`, { action: undo, label: "Undo", life: 10000 });
 }
 
