@@ -38,6 +38,7 @@ class _Panel:
         self._removed: dict[str, ModelRecord] = {}
 
     def draw(self) -> None:
+        tab = Context.block
         bars = gr.HTML(apply_default_css=False, elem_classes="ic-bars-block")
         line = status()
         with gr.Row(equal_height=False):
@@ -60,6 +61,9 @@ class _Panel:
         assert root is not None
         quiet: dict[str, Any] = EVENT | {"queue": False}
         root.load(self._first, None, overview, **quiet)
+        if isinstance(tab, gr.Tab):  # what ran while another tab was open
+            opened = tab.select(self._overview, [query, task], overview, **quiet)
+            opened.then(self._card, chosen, card, **quiet)
         for event in (query.change, task.change, chosen.focus):
             event(self._overview, [query, task], overview, **quiet)
         table.select(self._pick, None, chosen, **quiet)

@@ -113,6 +113,20 @@ def test_a_model_is_found_loaded_and_looked_at(page: Page, server: Server):
     expect(line(place)).to_contain_text("is out of memory")
 
 
+def test_an_opened_registry_shows_what_ran_since_the_page_came(page: Page, server: Server):
+    place = tab(page, server, "registry")
+    row = place.locator(".ic-models tr", has_text="starter-detector")
+    before = int(row.locator("td").last.inner_text())
+    page.get_by_role("tab", name="Chat", exact=True).click()
+    picture = (INPUTS / "scene-1-objects.png").open("rb")
+    with server.http() as http, picture:
+        wanted = {"request": '{"task": "object-detection"}'}
+        asked = http.post("/inference/image", data=wanted, files={"image": picture})
+        assert asked.status_code == 200, asked.text
+    page.get_by_role("tab", name="Registry", exact=True).click()
+    expect(row.locator("td").last).to_have_text(str(before + 1))
+
+
 def test_a_model_is_removed_and_taken_back(page: Page, server: Server):
     place = tab(page, server, "registry")
     place.locator(".ic-models tr", has_text="scene-detector").click()
