@@ -25,7 +25,7 @@ from examples.train_starters.chat_data.wording import Source, Split
 def skills(data: Path) -> dict[str, list[tuple[Skill, float]]]:
     """Each skill's generators with their weights; memory is woven in by `conversation`."""
     return {
-        "small talk": [(partial(small_talk.talk, data=data), 8.5)],
+        "small talk": [(partial(small_talk.talk, data=data), 10)],
         "facts": [
             (partial(facts.talk, data=data), 6),
             (partial(facts.odd, data=data), 2.5),
@@ -40,14 +40,14 @@ def skills(data: Path) -> dict[str, list[tuple[Skill, float]]]:
         ],
         "words": [
             (words.letters, 3),
-            (words.spelling, 1),
+            (words.spelling, 0.6),
             (words.sorting, 2),
             (words.repeating, 1),
             (words.meaning, 1),
         ],
         "units": [(units.conversion, 0.9), (units.dates, 0.9), (units.common, 0.8), (units.rough, 0.3)],
         "app": [(app.talk, 4.5)],
-        "shapes": [(shapes.world, 2)],
+        "shapes": [(shapes.world, 2.5)],
         "refusal": [(refusal.requests, 4.5), (care.despair, 0.5), (care.foreign, 0.6)],
     }
 
