@@ -11,8 +11,9 @@ from transformers import PreTrainedTokenizerFast
 
 from examples.train_starters.chat_tokenizer import END, PAD, token_id
 from examples.train_starters.fitting import Batch
+from examples.train_starters.questions import plural
 from examples.train_starters.scene_batches import picture, to_pixels
-from examples.train_starters.shapes_world import Scene, World, stream
+from examples.train_starters.shapes_world import COLOURS, SHAPES, SIZES, Scene, World, stream
 from examples.train_starters.vision_talk import (
     TWO_PICTURES,
     Asking,
@@ -24,11 +25,12 @@ from examples.train_starters.vision_talk import (
 from examples.train_starters.vision_tower import GRID, draw
 
 IMAGE = "<image>"
+_PLACES = ("left", "right", "above", "below", "background", "color", "colour", "shape", "big")
 SYSTEM = ("You are a helpful assistant.", "You are a friendly assistant.", "Answer shortly.", "Be precise.")
 
 
 # How often a kind is asked of a picture that many things are asked of, and what is asked once at most.
-_OFTEN = {"count": 4, "exist": 2, "color": 1, "shape": 1, "size": 1, "where": 2, "relation": 3, "check": 2}
+_OFTEN = {"count": 5, "exist": 2, "color": 1, "shape": 1, "size": 1, "where": 2, "relation": 3, "check": 2}
 _ONCE = {"describe": 0.6, "background": 0.3, "biggest": 0.4}
 
 
@@ -53,16 +55,16 @@ def talk(rng: random.Random, world: World, turns: int = 20) -> Talk:
     first = draw(rng, "train", world)
     system = rng.choice(SYSTEM) if rng.random() < 0.1 else ""
     fate = rng.random()
-    if fate < 0.5:
+    if fate < 0.46:
         return Talk((first,), tuple(_asked(asking, first, turns)), 0, system, True)
-    if fate < 0.62:
+    if fate < 0.56:
         return Talk((first,), tuple(_asked(asking, first, rng.randint(2, 8))), 0, system)
-    if fate < 0.7:
+    if fate < 0.63:
         second = draw(rng, "train", world)
         before = _asked(asking, first, 3)
         return Talk((first, second), (*before, *_asked(asking, second, 4)), len(before), system)
     second, told = changed(asking, first)
-    kinds = rng.choices(TWO_PICTURES, (1, 1), k=turns // 2)
+    kinds = rng.choices(TWO_PICTURES, (3, 2), k=turns // 2)
     asked = two_pictures(asking, first, second, told, kinds)
     return Talk((first, second), tuple(asked), 0, system, True)
 
@@ -82,10 +84,18 @@ class Encoder:
         self.known = known
         self.end, self.pad, self.image = (token_id(known, token) for token in (END, PAD, IMAGE))
         self.roles = {role: token_id(known, f"<|{role}|>") for role in ("system", "user", "assistant")}
+        names = [form for name in (*SHAPES, *COLOURS, *SIZES, *_PLACES) for form in (name, plural(name))]
+        self.names = {at for name in names for at in (*self._ids(name), *self._ids(f" {name}"))}
+        words = [
+            at for piece, at in known.get_vocab().items() if piece.startswith("Ġ") and piece[1:].isalpha()
+        ]
+        self.strays = sorted(set(words) - self.names)
 
-    def __call__(self, talk: Talk) -> tuple[list[int], list[float], list[int]]:
+    def __call__(
+        self, talk: Talk, noise: random.Random | None = None
+    ) -> tuple[list[int], list[float], list[int]]:
         """Ids; what each weighs in the loss (of an answer of n tokens each n ** -0.5); the turns' numbers
-        where they stand apart, 0 for what all of them see."""
+        where they stand apart, 0 for what all of them see. With `noise` questions have stray words."""
         ids: list[int] = []
         weights: list[float] = []
         apart: list[int] = []
@@ -96,12 +106,30 @@ class Encoder:
             if at == 0 or not talk.apart:
                 ids += [self.roles["user"], *pictures]
             apart += [0] * (len(ids) - len(apart))
-            ids += [*self._ids(turn.question), self.end, self.roles["assistant"]]
+            question = self._ids(turn.question)
+            ids += [
+                *(self._strayed(question, noise) if noise else question),
+                self.end,
+                self.roles["assistant"],
+            ]
             answer = [*self._ids(turn.answer), self.end]
             weights += [0.0] * (len(ids) - len(weights)) + [len(answer) ** -0.5] * len(answer)
             ids += answer
             apart += [at + 1 if talk.apart else 0] * (len(ids) - len(apart))
         return ids, weights, apart
+
+    def _strayed(self, ids: list[int], noise: random.Random) -> list[int]:
+        """The question with words among it that mean nothing, or in the place of one: so that words that no
+        training question has do no harm later."""
+        if noise.random() < 0.5:
+            return ids
+        for _ in range(noise.randint(1, 3)):
+            at = noise.randrange(len(ids) + 1)
+            ids = [*ids[:at], noise.choice(self.strays), *ids[at:]]
+        at = noise.randrange(len(ids))
+        if ids[at] not in self.names and noise.random() < 0.4:
+            ids[at] = noise.choice(self.strays)
+        return ids
 
     def _pictures(self, talk: Talk, at: int) -> int:
         if at == 0:
@@ -109,12 +137,12 @@ class Encoder:
         return int(at == talk.later)
 
     def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.known.encode(text, add_special_tokens=False)
+        ids: list[int] = self.known.backend_tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def batch(self, talks: Sequence[Talk], rng: random.Random) -> Batch:
+    def batch(self, talks: Sequence[Talk], rng: random.Random, noise: random.Random | None = None) -> Batch:
         """Conversations side by side, filled up at their ends, with all their pictures in order."""
-        rows = [self(talk) for talk in talks]
+        rows = [self(talk, noise) for talk in talks]
         longest = max(len(ids) for ids, _, _ in rows)
         apart = torch.tensor([turns + [-1] * (longest - len(turns)) for _, _, turns in rows])
         return {
@@ -143,13 +171,13 @@ def places(apart: torch.Tensor) -> torch.Tensor:
 
 
 def batches(
-    encoder: Encoder, world: World, seed: int, at: int, size: int = 8, number: int = 40
+    encoder: Encoder, world: World, seed: int, at: int, size: int = 8, number: int = 30
 ) -> Iterator[Batch]:
     """The batches of the buffer with this number, like lengths together."""
     rng = stream("train", at, seed + 1)
     talks = [one for one in (talk(rng, world) for _ in range(size * number)) if one.turns]
-    talks.sort(key=lambda one: (len(one.scenes), len(encoder(one)[0])))
+    talks.sort(key=lambda one: (len(one.scenes), sum(len(f"{t.question}{t.answer}") for t in one.turns)))
     groups = [talks[start : start + size] for start in range(0, len(talks), size)]
     rng.shuffle(groups)
     for group in groups:
-        yield encoder.batch(group, rng)
+        yield encoder.batch(group, rng, rng)

@@ -38,6 +38,10 @@ from examples.train_starters.vision_batches import IMAGE, SYSTEM, Encoder, batch
 from examples.train_starters.vision_tower import GRID, PARTS
 
 WINDOW = 2048
+# How large embeddings and names begin, how loud the eye's head is of what it is sure of, how large the last
+# norm's weights and those of attention begin.
+_WORD, _NAME, _LOUD, _LAST, _LIKENESS, _BROUGHT = 0.2, 2.0, 5.0, 0.5, 0.06, 0.6
+_NAMES = (*SHAPES, *COLOURS, *SIZES)
 TEMPLATE = (
     "{%- for message in messages -%}"
     "{{- '<|' + message['role'] + '|>' -}}"
@@ -100,6 +104,7 @@ def config(known: PreTrainedTokenizerFast, shape: Shape) -> LlavaConfig:
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,
         max_position_embeddings=WINDOW,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e7},
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=token_id(known, END),
@@ -139,12 +144,13 @@ def processor(known: PreTrainedTokenizerFast) -> LlavaProcessor:
 
 
 class Talker(nn.Module):
-    """The model with its eye held still."""
+    """The model with its eye and its dictionary held still."""
 
     def __init__(self, llava: LlavaForConditionalGeneration) -> None:
         super().__init__()
         self.llava = llava
         self.eye.requires_grad_(False)
+        self.llava.model.multi_modal_projector.requires_grad_(False)
 
     @property
     def eye(self) -> nn.Module:
@@ -189,25 +195,60 @@ def loss(talker: Talker, batch: Batch, progress: float) -> torch.Tensor:
 def begin_as_dictionary(
     llava: LlavaForConditionalGeneration, tower: vision_tower.Tower, known: PreTrainedTokenizerFast
 ) -> None:
-    """Makes the projector say in embeddings what the eye's head says: red, circle, large.
+    """Makes the projector say in numbers what the eye's head says: red, circle, large; it stays so.
 
-    A word is one embedding at first, at the start of a text, within it and in the plural.
+    A name has one number in the embeddings of its word (in the plural too) and one in those of cells.
     """
     projector: Any = llava.model.multi_modal_projector
     embeddings: Any = llava.get_input_embeddings()
-    words = embeddings.weight
+    words = embeddings.weight.normal_(0, _WORD)
     said = tower.head.weight.clone(), tower.head.bias.clone()
     for part in said:
         part[-len(COLOURS) :] -= part[-len(COLOURS) :].mean(0)
     rows = min(len(said[0]), len(projector.linear_1.weight))
     projector.linear_1.weight[:rows], projector.linear_1.bias[:rows] = said[0][:rows], said[1][:rows]
-    for at, name in enumerate((*SHAPES, *COLOURS, *SIZES), PARTS["centre"]):
-        forms = (f" {name}", name, f" {plural(name)}")
-        pieces = [known.encode(form, add_special_tokens=False) for form in forms]
-        whole = [form[0] for form in pieces if len(form) == 1]
-        if whole and at < rows:
-            words[whole] = words[whole[0]].clone()
-            projector.linear_2.weight[:, at] = words[whole[0]]
+    meaning = torch.randn_like(projector.linear_2.weight) * _WORD / _LOUD
+    meaning[:, rows:] = 0
+    meaning[:, PARTS["centre"] + len(_NAMES) : sum(PARTS.values())] *= 0.4
+    if len(words[0]) >= 3 * len(_NAMES):
+        words[:, : 2 * len(_NAMES)] = 0
+        meaning[: 2 * len(_NAMES)] = 0
+        for at, name in enumerate(_NAMES):
+            for form in (f" {name}", name, f" {plural(name)}"):
+                words[known.encode(form, add_special_tokens=False)[-1], at] = _NAME
+            meaning[:, PARTS["centre"] + at] = 0
+            meaning[len(_NAMES) + at, PARTS["centre"] + at] = _NAME / _LOUD
+    projector.linear_2.weight.copy_(meaning)
+    projector.linear_2.bias.zero_()
+
+
+@torch.no_grad()
+def begin_with_looking(llava: LlavaForConditionalGeneration) -> None:
+    """Attention begins by looking for what is like itself, and by copying it (arXiv:2305.09828); of each
+    layer two heads look in the cells for what a word names: one brings the cell's names, one the rest."""
+    text: Any = llava.model.language_model
+    names, width = len(_NAMES), text.config.head_dim
+    # The slots that rotary positions turn least.
+    slots = sorted(range(width), key=lambda slot: (-(slot % (width // 2)), slot))[:names]
+    word, seen = torch.arange(names), torch.arange(names, 2 * names)
+    for layer in text.layers:
+        look = layer.self_attn
+        look.q_proj.weight.normal_(0, _LIKENESS)
+        look.k_proj.weight.copy_(look.q_proj.weight)
+        look.v_proj.weight.normal_(0, _LIKENESS)
+        if text.config.hidden_size >= 3 * names and width >= names:
+            look.v_proj.weight[width : 2 * width].mul_(2)
+            for head in (0, 1):
+                rows = torch.tensor(slots) + head * width
+                for projection, numbers in ((look.q_proj, word), (look.k_proj, seen)):
+                    projection.weight[head * width : (head + 1) * width] = 0
+                    projection.weight[rows, numbers] = 1
+        look.o_proj.weight.copy_(look.v_proj.weight.T)
+        if text.config.hidden_size >= 3 * names and width >= names:
+            look.v_proj.weight[:width], look.o_proj.weight[:, :width] = 0, 0
+            look.v_proj.weight[torch.tensor(slots), seen] = _BROUGHT
+            look.o_proj.weight[word, torch.tensor(slots)] = _BROUGHT
+    text.norm.weight.fill_(_LAST)
 
 
 def train_tower(plan: Plan, world: World, shape: Shape, detector: Path | None) -> vision_tower.Tower:
@@ -243,6 +284,7 @@ def train(
         )
         tower = train_tower(eye, world, shape, detector)
         llava.model.vision_tower.load_state_dict(tower.eye.state_dict())
+        begin_with_looking(llava)
         begin_as_dictionary(llava, tower, known)
     encoder = Encoder(known)
     talk_plan = replace(plan, minutes=plan.minutes * (1 - tower_share))

@@ -14,6 +14,11 @@ from examples.train_starters.shapes_world import COLOURS, COUNTS, Scene, Thing, 
 from examples.train_starters.vision_tower import cell
 
 MARGIN = 0.10
+# What people say before a question.
+_BEFORE = (
+    "please:", "please", "hey,", "ok,", "and", "so", "now", "look:", "well,", "i want to know:", "my question:",
+    "could you say", "do you know", "please say", "i ask you", "next:", "then", "just", "let me know", "one more:",
+)  # fmt: skip
 _EDGE = 0.04
 ONE_PICTURE = (
     "describe", "count", "exist", "color", "shape", "size", "biggest", "where", "relation", "check",
@@ -56,6 +61,8 @@ class Asking:
         text = ask(self.rng, kind, self.split, **slots)
         if self.rng.random() < 0.3:
             text = text.rstrip("?.")
+        if self.split == "train" and self.rng.random() < 0.3:
+            text = f"{self.rng.choice(_BEFORE)} {text}"
         return text
 
     def thing(self) -> str:
