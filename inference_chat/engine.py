@@ -15,7 +15,7 @@ from .events import Event, Finished, Progress, Receipt, Result, Timing, Usage
 from .jobs import Job
 from .pool import Lease, Pool
 from .records import Records, Run
-from .registry import ModelRecord, Registry
+from .registry.registry import ModelRecord, Registry
 from .schema import Request, now
 from .settings import Settings
 from .worker import StepTooLong

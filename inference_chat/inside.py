@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from .errors import DeadlinePassed, InferenceChatError, ModelFailed, TooLarge
 from .events import Progress
 from .media import open_image
-from .models import Models
+from .models.models import Models
 from .pool import Lease, Pool
 from .runners.pieces import Piece
 from .runners.saliency import Heat, occluded

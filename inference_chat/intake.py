@@ -7,9 +7,11 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
+from .chats.turns import check_text
 from .errors import BadMedia, InvalidRequest, UnsupportedTask
 from .media import HEAD, Links, MediaStore, from_data_url, kind_of
-from .models import Models
+from .models.models import Models
+from .registry.senses import AUTO, NOUNS
 from .schema import (
     JSON,
     AudioPart,
@@ -23,10 +25,8 @@ from .schema import (
     VideoPart,
     explain,
 )
-from .senses import AUTO, NOUNS
 from .settings import Settings
 from .tasks import TASKS, Group, Kind, Needs, Task
-from .turns import check_text
 
 
 class Intake:

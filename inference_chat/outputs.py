@@ -37,7 +37,7 @@ from .events import (
     Vector,
     VideoReady,
 )
-from .motion import counts, happenings, movement, tracks_of
+from .media.motion import counts, happenings, movement, tracks_of
 from .schema import JSON, Request
 from .tasks import TASKS, Task
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from .evaluations import EvaluationStore
+from .evaluating.scoring import NAMES
+from .evaluating.store import EvaluationStore
 from .jobs import Jobs
 from .pool import Pool
 from .records import Records
 from .schema import JSON, now
-from .scoring import NAMES
 from .slots import SLOT, slot_of
 
 Window = Literal["hour", "day", "week"]

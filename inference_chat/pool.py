@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .errors import InferenceChatError, ModelBusy, ModelFailed, OutOfMemory
-from .registry import ModelRecord
+from .registry.registry import ModelRecord
 from .runners import family_of
 from .runners.base import Runner
 from .runners.checkpoint import Checkpoint

@@ -9,32 +9,32 @@ from typing import Any
 from .access import Access, Caller
 from .allowances import Allowances
 from .batches import Batches
-from .chats import Chats
-from .compare import Comparison, Comparisons
+from .chats.chats import Chats
+from .chats.exports import Exports
+from .comparing.comparisons import Comparison, Comparisons
+from .comparing.ratings import Rating, rate
+from .comparing.votes import Vote, Votes
 from .database import open_database
 from .engine import Engine
 from .errors import InferenceChatError, InvalidRequest, Overloaded
-from .evaluate import Evaluations
-from .evaluations import EvaluationStore
-from .exports import Exports
+from .evaluating.evaluations import Evaluations
+from .evaluating.measuring import Tools
+from .evaluating.store import EvaluationStore
 from .inside import Inside
 from .intake import Intake
 from .jobs import Job, Jobs
 from .ledger import Ledger
-from .measuring import Tools
 from .media import Limits, MediaStore
-from .models import Models
+from .models.models import Models
 from .overview import Overview, Window
 from .planning import Planner
 from .pool import Pool
-from .ratings import Rating, rate
-from .recommend import Recommender
+from .recommending.recommender import Recommender
 from .records import Records
-from .registry import ModelRecord, Registry
+from .registry.registry import ModelRecord, Registry
 from .schema import JSON
-from .sessions import Sessions
+from .sessions.store import Sessions
 from .settings import Settings
-from .votes import Vote, Votes
 
 logger = logging.getLogger(__name__)
 WARM_UP_DELAY = 0.5

@@ -15,7 +15,7 @@ from sqlalchemy import select, text, update
 from inference_chat import database
 from inference_chat.database import clean, open_database, parse_url, schema_version
 from inference_chat.errors import SettingsError, StorageFailed
-from inference_chat.sessions import Sessions
+from inference_chat.sessions.store import Sessions
 
 HOLDER = """
 import sqlite3, sys

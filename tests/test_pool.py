@@ -12,7 +12,7 @@ from inference_chat import pool as pools
 from inference_chat import runners
 from inference_chat.errors import InferenceChatError, InvalidModel, ModelBusy, ModelFailed, OutOfMemory
 from inference_chat.pool import Pool
-from inference_chat.registry import ModelRecord
+from inference_chat.registry.registry import ModelRecord
 from inference_chat.runners.checkpoint import inspect
 from tests.fakes import FAMILIES, EchoRunner
 from tests.server import settings

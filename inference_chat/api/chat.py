@@ -10,9 +10,9 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..messages import ChatMessage, Feedback, Session
+from ..chats.turns import Turn
 from ..schema import JSON, Content
-from ..turns import Turn
+from ..sessions.messages import ChatMessage, Feedback, Session
 from .dependencies import TheCaller, TheService
 from .frames import frames_of_turn
 from .streaming import stream, wait

@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from .. import reports
-from ..compare import Comparison, Row
+from ..comparing import reports
+from ..comparing.comparisons import Comparison, Row
+from ..comparing.ratings import Rating
+from ..comparing.votes import Verdict, Vote
 from ..errors import InferenceChatError, InvalidRequest
-from ..ratings import Rating
+from ..recommending.wishes import Constraints
 from ..schema import JSON
 from ..schema import explain as findings
 from ..tasks import Group
-from ..votes import Verdict, Vote
-from ..wishes import Constraints
 from .dependencies import TheCaller, TheService
 from .errors import problem_of
 from .frames import frames_of, typing

@@ -12,10 +12,10 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from ..errors import InvalidRequest
-from ..evaluate import Asked
-from ..evaluations import State
+from ..evaluating.evaluations import Asked
+from ..evaluating.scoring import MEASURES, NAMES
+from ..evaluating.store import State
 from ..schema import JSON, explain
-from ..scoring import MEASURES, NAMES
 from ..service import Service
 from .dependencies import TheCaller, TheService
 

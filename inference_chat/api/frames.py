@@ -22,6 +22,7 @@ from contextlib import aclosing
 from itertools import islice
 from typing import assert_never
 
+from ..chats.turns import Turn
 from ..errors import InferenceChatError, TryLater
 from ..events import (
     AudioReady,
@@ -38,9 +39,8 @@ from ..events import (
     VideoReady,
 )
 from ..jobs import Job
-from ..messages import ChatMessage
 from ..schema import JSON
-from ..turns import Turn
+from ..sessions.messages import ChatMessage
 from .errors import Problem, problem_of
 
 

@@ -15,7 +15,7 @@ from fastapi.sse import format_sse_event
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from ..compare import Comparison
+from ..comparing.comparisons import Comparison
 from ..errors import InferenceChatError
 from ..jobs import Job
 from ..schema import JSON, new_id

@@ -17,11 +17,11 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..access import Caller
+from ..chats.turns import Turn
 from ..errors import InferenceChatError, InvalidRequest, NotFound
-from ..messages import Session
 from ..schema import JSON, Content, explain, new_id
 from ..service import Service
-from ..turns import Turn
+from ..sessions.messages import Session
 from . import frames
 from .errors import internal_problem
 

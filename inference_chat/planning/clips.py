@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..events import Box, Span
-from ..motion import Track, direction, timecode
+from ..media.motion import Track, direction, timecode
 from .book import Book
 from .words import NOTHING, Thing, Vocabulary, listed, several
 

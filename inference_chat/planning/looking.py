@@ -8,9 +8,9 @@ from typing import Literal, NoReturn
 from ..errors import ModelNotFound
 from ..events import Footage, Labels, Result, Span
 from ..media import has_sound, open_image
-from ..motion import direction, tracks_of
+from ..media.motion import direction, tracks_of
 from ..outputs import output_of
-from ..registry import ModelRecord
+from ..registry.registry import ModelRecord
 from ..schema import JSON, Media, Message, Request
 from ..tasks import Task
 from .book import Book

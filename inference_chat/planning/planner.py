@@ -11,10 +11,10 @@ from ..errors import InvalidRequest
 from ..events import Finished, FinishReason, Receipt, Timing
 from ..jobs import Job
 from ..media import MediaStore
-from ..models import Models
+from ..models.models import Models
 from ..outputs import output_of
+from ..registry.senses import AUTO
 from ..schema import JSON, Request
-from ..senses import AUTO
 from ..tasks import Task
 from .book import Book
 from .clips import SAID, Heard, words

@@ -7,9 +7,9 @@ from ..errors import InferenceChatError
 from ..events import Event, Finished, Progress, Result, Span
 from ..jobs import Job
 from ..media import MediaStore
-from ..models import Models
+from ..models.models import Models
 from ..outputs import output_of
-from ..registry import ModelRecord
+from ..registry.registry import ModelRecord
 from ..schema import Request
 from ..tasks import Task
 

@@ -8,8 +8,8 @@ from ..engine import Emit, Engine
 from ..errors import InferenceChatError, ModelNotFound
 from ..events import Event, Finished, FinishReason, Progress, Result, Step, TextDelta, Usage
 from ..jobs import Job
-from ..models import Models
-from ..registry import ModelRecord
+from ..models.models import Models
+from ..registry.registry import ModelRecord
 from ..runners import OPTIONS
 from ..schema import JSON, Media, Message, Request
 from ..tasks import Kind, Task

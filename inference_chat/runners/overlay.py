@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..events import Label
-from ..motion import Line, Zone
+from ..media.motion import Line, Zone
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,7 +11,7 @@ from pydantic import Field
 from ..errors import InferenceChatError, InvalidRequest
 from ..events import Box, Event, File, Finished, Footage, Label, Labels, VideoReady
 from ..media import TAKEN, ClipInfo, Film, Frame, Frames
-from ..motion import Line, Zone
+from ..media.motion import Line, Zone
 from ..schema import Request
 from ..tasks import Task
 from .detection import DetectorRunner, ZeroShotDetectorRunner

@@ -11,13 +11,13 @@ import gradio as gr
 from pydantic import ValidationError, validate_call
 
 from ..access import Caller
-from ..catalog import ModelRecord
 from ..errors import InferenceChatError, InvalidRequest
 from ..jobs import Job
-from ..messages import Feedback
+from ..registry.catalog import ModelRecord
+from ..registry.senses import AUTO, takes
 from ..schema import JSON, Content, explain
-from ..senses import AUTO, takes
 from ..service import Service
+from ..sessions.messages import Feedback
 from ..tasks import Task
 from . import attach
 from .attach import Attached

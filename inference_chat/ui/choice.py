@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from ..catalog import ModelRecord
 from ..errors import InferenceChatError
+from ..registry.catalog import ModelRecord
 from ..runners import OPTIONS
 from ..service import Service
 from ..tasks import TASKS, Task

@@ -7,9 +7,9 @@ from gradio.data_classes import FileData
 from pydantic import ValidationError
 
 from ..errors import InferenceChatError, InvalidRequest
+from ..recommending.wishes import Constraints
 from ..schema import JSON, explain
 from ..service import Service
-from ..wishes import Constraints
 from .endpoints import as_object, offer, refusals, texts
 from .media_endpoints import MediaEndpoints
 from .parts import caller

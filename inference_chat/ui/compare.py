@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 import gradio as gr
 from gradio.context import Context
 
-from ..compare import MOST, Comparison
+from ..comparing.comparisons import MOST, Comparison
 from ..errors import InvalidRequest
 from ..runners import OPTIONS
 from ..schema import JSON, Media, Message

@@ -10,16 +10,16 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from .. import reports
 from ..access import Caller
-from ..compare import Comparison, Row
+from ..comparing import reports
+from ..comparing.comparisons import Comparison, Row
+from ..comparing.ratings import Rating
+from ..comparing.votes import Verdict, Vote
 from ..errors import InferenceChatError, InvalidRequest
 from ..events import ImageReady
 from ..jobs import Job
-from ..ratings import Rating
 from ..schema import JSON
 from ..service import Service
-from ..votes import Verdict, Vote
 from . import result
 from .actions import doors
 from .parts import WORDS

@@ -9,13 +9,13 @@ import gradio as gr
 from gradio.context import Context
 
 from ..errors import InvalidRequest
-from ..evaluate import Asked
-from ..evaluations import GOES_ON
+from ..evaluating.evaluations import Asked
+from ..evaluating.scoring import MEASURES, NAMES, SURPRISE
+from ..evaluating.sets import BUILT_IN
+from ..evaluating.store import GOES_ON
 from ..events import Progress
 from ..schema import JSON
-from ..scoring import MEASURES, NAMES, SURPRISE
 from ..service import Service
-from ..sets import BUILT_IN
 from ..tasks import TASKS, Task
 from .parts import EVENT, busy, caller, done, failed, heading, status, told
 

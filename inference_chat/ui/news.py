@@ -11,11 +11,11 @@ from contextlib import suppress
 from datetime import datetime
 
 from ..access import Caller
-from ..chats import Turn
+from ..chats.chats import Turn
 from ..errors import InferenceChatError
-from ..messages import Session
 from ..schema import JSON
 from ..service import Service
+from ..sessions.messages import Session
 from .render import Live, message_view
 
 GATHERED = 0.14  # seconds between two pieces: text is seen to grow, and the model keeps its pace

@@ -8,9 +8,9 @@ import gradio as gr
 from pydantic import ValidationError
 
 from ..errors import InvalidRequest
+from ..recommending.wishes import Constraints
 from ..schema import JSON, explain
 from ..service import Service
-from ..wishes import Constraints
 from .parts import EVENT, caller, done, examples, status, told
 
 WISHES = (

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from ..catalog import ModelRecord
 from ..errors import InvalidRequest
+from ..registry.catalog import ModelRecord
 from ..schema import JSON
 from ..service import Service
 from ..tasks import TASKS

@@ -20,8 +20,8 @@ from ..events import (
     Vector,
     VideoReady,
 )
-from ..messages import ChatMessage
 from ..schema import JSON
+from ..sessions.messages import ChatMessage
 from .attach import files_of
 from .markdown import Growing, render
 

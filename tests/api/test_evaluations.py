@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from inference_chat.evaluate import MOST_ROWS
+from inference_chat.evaluating.evaluations import MOST_ROWS
 from inference_chat.media import data_url, image_bytes
 
 ROWS = [{"prompt": f"word {number}", "answer": "x"} for number in range(12)]

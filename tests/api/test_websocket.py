@@ -10,8 +10,8 @@ import pytest
 from websockets import ConnectionClosed, InvalidStatus
 
 from inference_chat.api import frames
+from inference_chat.chats.turns import Turn
 from inference_chat.schema import JSON
-from inference_chat.turns import Turn
 from tests.server import Server
 
 LONG = {"settings": {"max_tokens": 3000, "temperature": 0, "stop": []}, "content": "go"}

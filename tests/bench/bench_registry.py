@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from inference_chat.registry import ModelRecord, Registry
+from inference_chat.registry.registry import ModelRecord, Registry
 
 from .report import section
 

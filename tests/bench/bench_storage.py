@@ -13,13 +13,13 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from inference_chat.database import open_database
-from inference_chat.messages import messages, to_row
 from inference_chat.records import Records, Run
-from inference_chat.registry import ModelRecord
+from inference_chat.registry.registry import ModelRecord
 from inference_chat.schema import now
 from inference_chat.service import Service
-from inference_chat.sessions import Sessions
-from inference_chat.tree import empty_reply
+from inference_chat.sessions.messages import messages, to_row
+from inference_chat.sessions.store import Sessions
+from inference_chat.sessions.tree import empty_reply
 from tests.server import settings
 
 from .report import section

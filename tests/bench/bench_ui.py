@@ -10,7 +10,7 @@ from statistics import median
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from inference_chat.chats import Turn
+from inference_chat.chats.chats import Turn
 from inference_chat.events import Finished
 from tests.bench.answers import MESSAGES, TOKENS, bench_server, by_engine, compared, converse, speed_of
 from tests.bench.report import section

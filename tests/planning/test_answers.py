@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference_chat.events import Box, Span
-from inference_chat.motion import Track
+from inference_chat.media.motion import Track
 from inference_chat.planning.book import Book
 from inference_chat.planning.clips import ClipQuestion, Heard, Watched, about_clip, read_clip
 from inference_chat.planning.pictures import Pictures, Seen, answer

@@ -9,10 +9,10 @@ import pytest
 from websockets.sync.client import connect
 
 from inference_chat import runners
+from inference_chat.chats.turns import Turn
 from inference_chat.jobs import Job
-from inference_chat.messages import ChatMessage
 from inference_chat.schema import Options, Request, now
-from inference_chat.turns import Turn
+from inference_chat.sessions.messages import ChatMessage
 from inference_chat.ui import news
 from inference_chat.ui.news import ended
 from tests.fakes import ANNE, FAMILIES, running

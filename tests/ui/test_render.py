@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from inference_chat.events import Event, Finished, Progress, TextDelta, Timing, Usage
-from inference_chat.messages import ChatMessage
+from inference_chat.sessions.messages import ChatMessage
 from inference_chat.ui.render import Live, blocks, figures, message_view, reasoning, seconds
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""The same input to several models: how far they agree, and which of them people prefer."""

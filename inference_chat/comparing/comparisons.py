@@ -1,0 +1,338 @@
+"""The same input to several models: side by side where they fit into memory together, else in turn.
+
+What is wrong with one model stays in its own row. What is wrong with the input is raised before
+anything runs.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Literal
+
+from ..errors import InferenceChatError, InvalidRequest, NotFound, UnsupportedTask
+from ..events import Finished, Result
+from ..intake import Intake
+from ..jobs import Job, Jobs
+from ..outputs import answer_of, outputs_of
+from ..pool import MIB, Pool
+from ..registry.registry import ModelRecord, Registry
+from ..runners.device import memory_free
+from ..schema import JSON, Request, new_id
+from ..tasks import Task
+from .differences import of_batch
+
+LEAST, MOST = 2, 6
+Order = Literal["parallel", "in_turn", "groups"]
+Explain = Callable[[InferenceChatError], JSON]
+SHARED = (
+    "They ran at the same time and shared the processor, so each took longer than it does alone; its own "
+    "work (`compute_ms`) leaves the others out. One after the other (`in_turn`), each is timed alone."
+)
+ASKED = "They ran one after the other, as was asked."
+
+
+@dataclass(eq=False)
+class Row:
+    """One model of a comparison: its job once it runs, or why it does not."""
+
+    ref: str
+    record: ModelRecord | None = None
+    request: Request | None = None
+    job: Job | None = None
+    error: InferenceChatError | None = None
+    memory: int | None = None
+    load_ms: float = 0.0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once there is a job to watch, or none will ever be."""
+
+    @property
+    def model(self) -> str:
+        return self.record.id if self.record else self.ref
+
+
+class Comparison:
+    """One input on its way through several models; it goes on until it is done or cancelled."""
+
+    def __init__(
+        self, task: Task, rows: Sequence[Row], waves: Sequence[Sequence[Row]], order: Order, note: str
+    ) -> None:
+        self.id = new_id()
+        self.task = task
+        self.rows = tuple(rows)
+        self.waves = tuple(tuple(wave) for wave in waves)
+        self.order = order
+        self.note = note
+        self.cancelled = False
+
+    @property
+    def groups(self) -> list[list[str]]:
+        """The models that run together, group after group."""
+        return [[row.model for row in wave] for wave in self.waves]
+
+    @property
+    def notes(self) -> list[str]:
+        return [self.note] if self.note else []
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Those that have begun."""
+        return [row.job for row in self.rows if row.job]
+
+    def cancel(self) -> None:
+        """Stop what runs, and begin nothing more; rows keep what they have."""
+        self.cancelled = True
+        for job in self.jobs:
+            job.cancel()
+
+    async def result_of(self, row: Row) -> Result | None:
+        """A row's result once it is there; None when it failed, and then `row.error` says why."""
+        await row.begun.wait()
+        if row.job is None:
+            return None
+        try:
+            return await row.job.result()
+        except InferenceChatError as error:
+            row.error = error
+            return None
+
+    async def answer(self, explain: Explain, rows: Sequence[Row] | None = None) -> JSON:
+        """Everything: a result or an error for each model, the table, how much they agree.
+
+        `explain` makes JSON of an error, in the words of the door; `rows` is another order to tell it in.
+        """
+        found = [(row, await self.result_of(row)) for row in rows or self.rows]
+        good = [(row, result) for row, result in found if result]
+        return {
+            "id": self.id,
+            "task": self.task.value,
+            "order": self.order,
+            "groups": self.groups,
+            "notes": self.notes,
+            "results": [self.told(row, result, explain) for row, result in found],
+            "table": [figures(row, result) for row, result in found],
+            "agreement": await asyncio.to_thread(_agreements, self.task, good),
+        }
+
+    def told(self, row: Row, result: Result | None, explain: Explain) -> JSON:
+        """A row's result or error."""
+        if result is None or row.job is None:
+            error = row.error or InvalidRequest("It was stopped before it began.")
+            return {"model": row.model, "error": explain(error)}
+        return {"model": row.model, "result": answer_of(row.job.id, row.job.request, result)}
+
+
+class Comparisons:
+    """Begins comparisons; use it from one event loop."""
+
+    def __init__(self, intake: Intake, registry: Registry, pool: Pool, jobs: Jobs) -> None:
+        self._intake = intake
+        self._registry = registry
+        self._pool = pool
+        self._jobs = jobs
+        self._open: dict[Comparison, asyncio.Task[None]] = {}
+
+    async def begin(
+        self, models: Sequence[str], asked: JSON, *, in_turn: bool = False, least: int = LEAST
+    ) -> Comparison:
+        """Start the same request, given as `Intake.request` takes it but for the model, for each of `models`.
+
+        Answers are not taken from the cache unless `use_cache` is true, since they are to be measured.
+        """
+        rows = self._rows(models, least)
+        asked = {"use_cache": False, **asked}
+        told, media = await self._intake.messages(asked.pop("messages", ()))
+        asked |= {"messages": told, "media": (*asked.get("media", ()), *media)}
+        task = self._task(rows, asked)
+        asked |= {"group": None, "task": task.value}
+        for row in rows:
+            await self._accept(row, asked)
+        _refuse_hopeless(rows)
+        comparison = self._planned(task, rows, in_turn)
+        running = asyncio.create_task(self._run(comparison), name=f"compare-{comparison.id}")
+        self._open[comparison] = running
+        running.add_done_callback(lambda _: self._open.pop(comparison, None))
+        return comparison
+
+    async def close(self) -> None:
+        """Cancel everything, and wait until nothing more begins."""
+        for comparison in self._open:
+            comparison.cancel()
+        await asyncio.gather(*self._open.values())
+
+    def _rows(self, models: Sequence[str], least: int) -> list[Row]:
+        if not least <= len(models) <= MOST:
+            raise InvalidRequest(f"models: name {least} to {MOST} of them, not {len(models)}.")
+        rows = [Row(ref) for ref in models]
+        for row in rows:
+            try:
+                row.record = self._registry.get(row.ref)
+            except NotFound as error:
+                row.error = error
+        twice = [model for model, count in Counter(row.model for row in rows).items() if count > 1]
+        if twice:
+            raise InvalidRequest(f"models: {twice[0]} is there more than once.")
+        return rows
+
+    def _task(self, rows: Sequence[Row], asked: JSON) -> Task:
+        """The task that was named, else what the input suggests to most of the models."""
+        group, media, prompt = asked.get("group"), asked["media"], asked.get("prompt")
+        more = (media, prompt, asked.get("parameters"))
+        if asked.get("task"):
+            return self._intake.task(group, asked["task"], None, *more)
+        suggested: Counter[Task] = Counter()
+        errors: list[InferenceChatError] = []
+        for row in rows:
+            if row.record is None:
+                continue
+            try:
+                suggested[self._intake.task(group, None, row.record.id, *more)] += 1
+            except UnsupportedTask as error:
+                errors.append(error)
+        if suggested:
+            return suggested.most_common(1)[0][0]
+        raise next((row.error for row in rows if row.error), None) or errors[0]
+
+    async def _accept(self, row: Row, asked: JSON) -> None:
+        if row.error is not None:
+            return
+        try:
+            row.request = await self._intake.request(model=row.model, **asked)
+        except InferenceChatError as error:
+            row.error = error
+
+    def _planned(self, task: Task, rows: Sequence[Row], in_turn: bool) -> Comparison:
+        able = [row for row in rows if row.request]
+        held = self._pool.memory()
+        room = min(self._pool.limit, memory_free() + sum(held.values()))
+        needs = [held.get(row.model) or needed(row.record) for row in able]
+        groups = groups_of(needs, room, 1 if in_turn else self._pool.places)
+        waves = [[able[at] for at in group] for group in groups]
+        if len(waves) < 2:
+            return Comparison(task, rows, waves, "parallel", SHARED if len(able) > 1 else "")
+        order: Order = "in_turn" if len(waves) == len(able) else "groups"
+        if in_turn:
+            return Comparison(task, rows, waves, order, ASKED)
+        total = f"about {sum(needs) // MIB:,} MiB" if all(needs) else "more than is known"
+        what = "one after the other" if order == "in_turn" else f"in {len(waves)} groups, one after another"
+        note = (
+            f"Together they need {total} of memory and {room // MIB:,} MiB can be had for at most "
+            f"{self._pool.places} models, so they ran {what}."
+        )
+        return Comparison(task, rows, waves, order, note)
+
+    async def _run(self, comparison: Comparison) -> None:
+        """One group after the other; a job that fails or is cancelled ends like any other."""
+        for row in comparison.rows:
+            if row.error is not None:
+                row.begun.set()
+        for wave in comparison.waves:
+            for row in wave:
+                await self._load(row, comparison)
+            for row in wave:
+                self._start(row, comparison)
+            for row in wave:
+                await comparison.result_of(row)
+                self._measure(row)
+
+    async def _load(self, row: Row, comparison: Comparison) -> None:
+        """Load a model before any of its group runs: nobody's time has another's loading in it."""
+        if comparison.cancelled or row.record is None or self._pool.status(row.model) == "loaded":
+            return
+        began = asyncio.get_running_loop().time()
+        try:
+            await self._pool.load(row.record)
+        except InferenceChatError as error:
+            row.error = error
+        row.load_ms = round((asyncio.get_running_loop().time() - began) * 1000, 3)
+
+    def _start(self, row: Row, comparison: Comparison) -> None:
+        assert row.request is not None
+        try:
+            if row.error is None and not comparison.cancelled:
+                row.job = self._jobs.start(row.request)
+        except InferenceChatError as error:
+            row.error = error
+        row.begun.set()
+
+    def _measure(self, row: Row) -> None:
+        """What it takes of memory now: later it may have made room for another."""
+        row.memory = self._pool.memory().get(row.model)
+
+
+def needed(record: ModelRecord | None) -> int:
+    """Bytes that a model is expected to take: measured here, else estimated; 0 where nothing is known."""
+    return (record.memory_used or record.memory_estimate) if record else 0
+
+
+def groups_of(needs: Sequence[int], room: int, places: int) -> list[list[int]]:
+    """Positions in groups that fit into `room` together, at most `places` in each, in their order.
+
+    Those that do not fit even alone, and those of which nothing is known (0), are alone.
+    """
+    groups: list[list[int]] = []
+    left = 0
+    for at, need in enumerate(needs):
+        if groups and need and need <= left and len(groups[-1]) < places:
+            groups[-1].append(at)
+            left -= need
+        else:
+            groups.append([at])
+            left = room - need if need else 0
+    return groups
+
+
+def figures(row: Row, result: Result | None) -> JSON:
+    """A row of the table; durations in milliseconds, sizes in bytes, None for what does not apply."""
+    record = row.record
+    told: JSON = {
+        "model": row.model,
+        "status": "failed" if result is None else "done",
+        "memory": row.memory or needed(record) or None,
+        "memory_measured": bool(row.memory or (record and record.memory_used)),
+        "size": record.file_size if record else None,
+        "license": record.license if record else None,
+    }
+    names = ("latency_ms", "first_token_ms", "tokens_per_second", "compute_ms", "load_ms", "tokens", "cached")
+    if result is None:
+        return told | dict.fromkeys(names) | {"error": row.error.code if row.error else None}
+    end, timing = result.finished, result.finished.timing
+    waited = timing.queue_ms + timing.load_ms
+    first = timing.first_token_ms
+    values: tuple[Any, ...] = (
+        round(timing.total_ms - waited, 3),
+        round(first - waited, 3) if first is not None and not end.cached else None,
+        _pace(end),
+        timing.compute_ms,
+        row.load_ms + timing.load_ms,
+        end.usage.completion_tokens or None,
+        end.cached,
+    )
+    status = "cancelled" if end.finish_reason == "cancelled" else "done"
+    return told | {"status": status} | dict(zip(names, values, strict=True))
+
+
+def _pace(end: Finished) -> float | None:
+    """Tokens written in a second of the model's own work, its reading included: fair however many ran."""
+    tokens = end.usage.completion_tokens
+    return round(tokens / end.timing.compute_ms * 1000, 2) if tokens and end.timing.compute_ms else None
+
+
+def _agreements(task: Task, good: Sequence[tuple[Row, Result]]) -> list[JSON]:
+    """Each pair of finished rows compared, in the way of the task."""
+    outputs = [(row.model, outputs_of(row.request, result)) for row, result in good if row.request]
+    return [
+        {"models": [one, other], **of_batch(task, ones, others)}
+        for (one, ones), (other, others) in combinations(outputs, 2)
+        if len(ones) == len(others)
+    ]
+
+
+def _refuse_hopeless(rows: Sequence[Row]) -> None:
+    """Raise what is wrong with the input itself: then no row could run, whatever the model."""
+    errors = [row.error for row in rows]
+    own = (NotFound, UnsupportedTask)
+    if all(errors) and not any(isinstance(error, own) for error in errors):
+        assert errors[0] is not None
+        raise errors[0]

@@ -1,0 +1,1 @@
+"""How often models are right: labelled sets, measures, and what was measured."""

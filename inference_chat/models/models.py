@@ -1,0 +1,398 @@
+"""What can be done with models: list, find, register, load, unload, remove.
+
+A record as clients see it is the registry's, joined with what the model is doing now (the pool) and
+what it has cost so far (the run records).
+"""
+
+import asyncio
+import builtins
+import logging
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import get_args
+
+from pydantic import ValidationError
+
+from ..errors import (
+    Forbidden,
+    InferenceChatError,
+    InvalidModel,
+    InvalidRequest,
+    ModelBusy,
+    ModelNotFound,
+    StorageFailed,
+    UnsupportedTask,
+)
+from ..pool import MIB, Pool, Status
+from ..records import Records
+from ..registry.cards import ModelCard, find_cards, read_card
+from ..registry.registry import ModelRecord, Registry
+from ..registry.senses import AUTO, NOUNS, takes
+from ..runners import OPTIONS, family_of, words_of
+from ..runners.checkpoint import Checkpoint, inspect
+from ..schema import JSON, Options, explain
+from ..settings import Settings
+from ..tasks import TASKS, Kind, Task
+from .hub import download, fetched
+
+logger = logging.getLogger(__name__)
+PREFERRED = "starter-"
+STATUSES = get_args(Status)
+WORDS_OF_TASKS = {needs.word: task for task, needs in TASKS.items()} | {"Chat": Task.TEXT_GENERATION}
+
+
+class Models:
+    """The models of this service."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        records: Records,
+        pool: Pool,
+        accuracy: Callable[[str, str | None], float | None] = lambda model, digest: None,
+    ) -> None:
+        """`accuracy` tells the share that a version with these weights was measured to be right about."""
+        self._settings = settings
+        self._accuracy = accuracy
+        self._registry = registry
+        self._records = records
+        self._pool = pool
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    async def list(
+        self,
+        *,
+        task: str | None = None,
+        tag: str | None = None,
+        framework: str | None = None,
+        status: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        sort: str = "name",
+    ) -> tuple[builtins.list[JSON], int]:
+        """Records that fit, `limit` of them from number `offset` on, and how many there are in all."""
+        if limit < 0 or offset < 0:
+            raise InvalidRequest("limit, offset: whole numbers from 0 on")
+        if status is not None and status not in STATUSES:
+            raise InvalidRequest(f"status: one of {', '.join(STATUSES)}")
+        every = status is not None
+        records, total = self._registry.list(
+            task=task,
+            tag=tag,
+            framework=framework,
+            sort=sort,
+            limit=1_000_000 if every else limit,
+            offset=0 if every else offset,
+        )
+        if every:
+            records = [record for record in records if self._pool.status(record.id) == status]
+            total = len(records)
+            records = records[offset : offset + limit]
+        return await self._shown(records), total
+
+    async def get(self, ref: str) -> JSON:
+        """One record; `ModelNotFound` or `VersionNotFound` when there is none."""
+        record = self._named(ref)
+        return self._show(record, await asyncio.to_thread(self._records.metrics, record.id))
+
+    async def card(self, ref: str) -> str:
+        """The Markdown of a model's card; empty where it has none."""
+        path = self._folder(self._registry.get(ref)) / "README.md"
+        return await asyncio.to_thread(lambda: read_card(path).text if path.is_file() else "")
+
+    async def versions(self, name: str) -> builtins.list[JSON]:
+        """All versions of a model, the newest first."""
+        return await self._shown(self._registry.versions(name))
+
+    async def search(
+        self, q: str = "", *, task: str | None = None, max_memory_mb: float | None = None, limit: int = 20
+    ) -> builtins.list[JSON]:
+        """Records that match a text, best first."""
+        most = int(max_memory_mb * MIB) if max_memory_mb is not None else None
+        return await self._shown(self._registry.search(q, task=task, max_memory_bytes=most, limit=limit))
+
+    async def costs(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
+        """What each has cost so far and how good it was found to be: the `metrics` of its record."""
+        return [shown["metrics"] for shown in await self._shown(records)]
+
+    def there(self, record: ModelRecord) -> bool:
+        """Whether its files are on this machine; what an endpoint serves needs none."""
+        if record.source == "hub":
+            return fetched(record, self._settings.model_cache_dir)
+        return record.source == "endpoint" or self._there(record)
+
+    def default(self, task: Task = Task.TEXT_GENERATION) -> str:
+        """The model used when none is named: a starter, else the first by name that is there."""
+        if found := next(self.able(task), None):
+            return found.id
+        raise ModelNotFound(f"No model for {task} is registered; register a folder or a hub id first.")
+
+    def able(self, task: Task) -> Iterator[ModelRecord]:
+        """The models that do a task and are there, each in one version: starters first, then by name."""
+        records, _ = self._registry.list(task=task, limit=1_000_000)
+        names = set()
+        for record in sorted(records, key=lambda record: not record.name.startswith(PREFERRED)):
+            if record.name not in names and self._there(record):
+                names.add(record.name)
+                meant = self._registry.get(record.name)  # the version that its bare name means
+                yield meant if self._there(meant) and task in meant.tasks else record
+
+    def first(self, task: Task) -> ModelRecord | None:
+        """The first of those that do a task and that memory has room for."""
+        return next((one for one in self.able(task) if one.memory_estimate <= self._pool.limit), None)
+
+    def understands(self, kinds: Collection[Kind]) -> ModelRecord | None:
+        """One model that talks about all these kinds of media at once, where there is any."""
+        fits = (one for one in self.able(Task.ANY_TO_ANY) if takes(one) >= set(kinds))
+        return next((one for one in fits if one.memory_estimate <= self._pool.limit), None)
+
+    def record(self, ref: str | None, task: Task | None = Task.TEXT_GENERATION) -> ModelRecord:
+        """The record of a reference, or of the default model; raises when it cannot do `task`."""
+        record = self._named(ref or self.default(task or Task.TEXT_GENERATION))
+        if task is not None and record.tasks and task not in record.tasks:
+            raise UnsupportedTask(
+                f"{record.id} does {', '.join(record.tasks)}, not {task}; choose another model."
+            )
+        return record
+
+    def require(self, record: ModelRecord, kinds: Collection[Kind]) -> None:
+        """Raises `UnsupportedTask` when a model takes no files of these kinds, with those that do."""
+        untaken = sorted(set(kinds) - takes(record))
+        if not untaken or not record.tasks or Task.ANY_TO_ANY in record.tasks:
+            return  # a model for anything says itself what it cannot take
+        able = self.understands(kinds)
+        others = f"{able.id}, or `auto`" if able else "`auto`"
+        what = " and ".join(NOUNS[kind] for kind in untaken)
+        raise UnsupportedTask(
+            f"{record.id} takes no {what}. Choose {others}, which takes all that is attached."
+        )
+
+    def options(self, ref: str | None, task: Task = Task.TEXT_GENERATION) -> type[Options]:
+        """The class of a model's parameters."""
+        self.record(ref, task)
+        return OPTIONS[task]
+
+    def parameters(self, record: ModelRecord, task: Task, *given: JSON) -> Options:
+        """Validated parameters: the model's defaults, overlaid by each of `given` in turn."""
+        known = OPTIONS[task]
+        merged: JSON = dict(record.parameters)
+        if record.tasks and task != record.tasks[0]:  # the defaults are those of what it does first of all
+            merged = {name: value for name, value in merged.items() if name in known.model_fields}
+        for values in given:
+            merged.update(values)
+        try:
+            return known.model_validate(merged)
+        except ValidationError as error:
+            raise InvalidRequest(f"{explain(error)}. Known: {', '.join(known.model_fields)}.") from None
+
+    # --- changing --------------------------------------------------------------------------------
+
+    async def register(self, body: JSON) -> JSON:
+        """Add a model from a folder (`file_path`), a hub id (`hub_id`), or as described.
+
+        Only `name` is needed where the rest can be read from the folder. Weights are not loaded and
+        no code of the folder is run. Raises `InvalidModel`, `UnsafeModel`, `ModelExists`, `Forbidden`.
+        """
+        self._may_change()
+        if body.get("name") == AUTO.name:
+            raise InvalidRequest("name: `auto` stands for a plan over several models; choose another.")
+        record = await asyncio.to_thread(self._described, body)
+        await asyncio.to_thread(self._registry.add, record)
+        return await self.get(record.id)
+
+    async def restore(self, record: ModelRecord) -> None:
+        """Take back a removal; raises `ModelExists`, `Forbidden`."""
+        self._may_change()
+        await asyncio.to_thread(self._registry.add, record)
+
+    async def load(self, ref: str) -> JSON:
+        """Bring a model into memory; its record when it is there."""
+        record = self._registry.get(ref)
+        await self._pool.load(record)
+        return await self.get(record.id)
+
+    async def unload(self, ref: str) -> JSON:
+        """Take a model out of memory; `ModelBusy` while it is used."""
+        record = self._registry.get(ref)
+        await self._pool.unload(record.id)
+        return await self.get(record.id)
+
+    async def delete(self, ref: str) -> None:
+        """Forget a model; files are never deleted. `ModelBusy` while it is loading or used."""
+        self._may_change()
+        record = self._registry.get(ref)
+        if self._pool.status(record.id) in ("loading", "unloading"):
+            raise ModelBusy(f"{record.id} is {self._pool.status(record.id)}; wait until that is done.")
+        await self._pool.unload(record.id)
+        await asyncio.to_thread(self._registry.remove, record.id)
+
+    def register_cards(self, folder: Path) -> tuple[str, ...]:
+        """Register every model of a folder of cards; what people should know about those that cannot be."""
+        found: list[ModelRecord] = []
+        notices: list[str] = []
+        for path, card in find_cards(folder) if folder.is_dir() else ():
+            try:
+                if isinstance(card, InvalidModel):
+                    raise card
+                found.append(self._from_card(path, card))
+            except InferenceChatError as error:
+                notices.append(f"The model card {path.name} was left out: {error.detail}")
+        known = {record.id: record for record in self._all()}
+        try:
+            self._registry.put_all(record for record in found if _differs(record, known.get(record.id)))
+        except StorageFailed as error:  # what is known already can still be used
+            notices.append(f"The model cards could not be registered: {error.detail}")
+        return tuple(notices)
+
+    def find(self, record: ModelRecord) -> Checkpoint:
+        """The files of a model, fetched from the hub if they are not here; blocks while it fetches."""
+        if record.source == "hub":
+            return inspect(download(record, self._settings.model_cache_dir))
+        return inspect(self._folder(record))
+
+    def loaded(self, record: ModelRecord, size: int) -> None:
+        """Remember the most that a model took on this machine, to plan its next load by."""
+        if size > (record.memory_used or 0):
+            try:
+                self._registry.update(record.id, memory_used=size)
+            except InferenceChatError as error:
+                logger.warning("The memory of %s could not be recorded: %s", record.id, error.detail)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _named(self, ref: str) -> ModelRecord:
+        return AUTO if ref in (AUTO.name, AUTO.id) else self._registry.get(ref)
+
+    def _may_change(self) -> None:
+        if not self._settings.allow_registration:
+            raise Forbidden(
+                "Models cannot be added or removed here; the operator has set ALLOW_REGISTRATION=false."
+            )
+
+    def _all(self) -> Iterable[ModelRecord]:
+        return self._registry.list(limit=1_000_000)[0]
+
+    def _folder(self, record: ModelRecord) -> Path:
+        return Path(record.file_path or record.name)
+
+    def _there(self, record: ModelRecord) -> bool:
+        return record.source == "hub" or self._folder(record).is_dir()
+
+    def _described(self, body: JSON) -> ModelRecord:
+        """The record that a registration means."""
+        given = dict(body)
+        if not given.get("file_path") and given.get("hub_id"):
+            given.setdefault("source", "hub")
+        folder = _existing(str(given["file_path"])) if given.get("file_path") else None
+        read: JSON = {}
+        if folder is not None:
+            card = read_card(folder / "README.md") if (folder / "README.md").is_file() else None
+            read = {**_of_card(card), **_of_checkpoint(inspect(folder)), "file_path": str(folder)}
+        elif given.get("source") != "hub" and not given.get("model_type"):
+            raise InvalidModel(
+                "There is no such folder on the server: "
+                "give `file_path`, a folder in Hugging Face layout, or `hub_id`."
+            )
+        given.setdefault("tasks", read.get("tasks") or _tasks_of(given))
+        try:
+            record = ModelRecord.model_validate({**read, **{k: v for k, v in given.items() if v is not None}})
+        except ValidationError as error:
+            raise InvalidRequest(explain(error)) from None
+        return self._sound(record) if read else record
+
+    def _from_card(self, path: Path, card: ModelCard) -> ModelRecord:
+        read = _of_card(card)
+        if path.is_dir():
+            read |= _of_checkpoint(inspect(path)) | {"file_path": str(path)}
+        elif card.hub_id:
+            read |= {"source": "hub"}
+        try:
+            return self._sound(ModelRecord.model_validate(read))
+        except ValidationError as error:
+            raise InvalidModel(explain(error)) from None
+
+    def _sound(self, record: ModelRecord) -> ModelRecord:
+        """The record itself, if its runners know its default parameters; else `InvalidRequest`."""
+        for task in OPTIONS:
+            if task in record.tasks:
+                self.parameters(record, task)
+                break  # defaults are those of the first; others take of them what they know
+        return record
+
+    async def _shown(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
+        shown = list(records)
+        figures = await asyncio.to_thread(self._records.figures, [record.id for record in shown])
+        return [self._show(record, figures[record.id]) for record in shown]
+
+    def _show(self, record: ModelRecord, cost: JSON) -> JSON:
+        shown = record.model_dump(mode="json")
+        shown["file_path"] = _public_path(record.file_path)
+        shown["status"] = self._pool.status(record.id)
+        if error := self._pool.error(record.id):
+            shown["error"] = error
+        shown["memory_used"] = self._pool.memory().get(record.id, record.memory_used)
+        shown["metrics"] = {
+            "requests": cost.get("requests", 0),
+            "errors": cost.get("errors", 0),
+            "latency_ms_p50": cost.get("latency_ms_p50"),
+            "latency_ms_p95": cost.get("latency_ms_p95"),
+            "tokens_per_second": cost.get("tokens_per_second"),
+            "accuracy": self._accuracy(record.id, record.sha256),
+            "last_used_at": cost.get("last_used_at"),
+        }
+        return shown
+
+
+def _of_card(card: ModelCard | None) -> JSON:
+    if card is None:
+        return {}
+    return card.model_dump(exclude={"text"}, exclude_defaults=True)
+
+
+def _of_checkpoint(checkpoint: Checkpoint) -> JSON:
+    family = family_of(checkpoint)
+    words = words_of(family)
+    return {
+        "model_type": words[0],
+        "framework": checkpoint.framework,
+        "capabilities": words,
+        "tasks": tuple(task.value for task in family.tasks),
+        "file_size": checkpoint.file_size,
+        "sha256": checkpoint.digest,
+        "memory_estimate": family.runner.estimate(checkpoint, 4),
+    }
+
+
+def _tasks_of(body: JSON) -> tuple[str, ...]:
+    """Task names from the words people use."""
+    listed = body.get("capabilities")
+    words = [body.get("model_type"), *(listed if isinstance(listed, list | tuple) else ())]
+    known = [word for word in words if isinstance(word, str) and word in WORDS_OF_TASKS]
+    return tuple(dict.fromkeys(WORDS_OF_TASKS[word].value for word in known))
+
+
+def _existing(path: str) -> Path | None:
+    """What is at a path of the server; None when that is nothing, or it cannot be a path."""
+    try:
+        found = Path(path).expanduser()
+        return found if found.exists() else None
+    except (OSError, RuntimeError, ValueError):  # a name too long, `~` of nobody, a zero byte
+        return None
+
+
+def _differs(record: ModelRecord, known: ModelRecord | None) -> bool:
+    if known is None:
+        return True
+    own: set[str] = {"created_at", "updated_at", "memory_used", "note"}
+    return record.model_dump(exclude=own) != known.model_dump(exclude=own)
+
+
+def _public_path(path: str | None) -> str | None:
+    """A path as clients may see it: below the working folder, else the last two names."""
+    if path is None or not os.path.isabs(path):
+        return path
+    here = os.path.relpath(path)
+    return here if not here.startswith("..") else os.path.join(*Path(path).parts[-2:])

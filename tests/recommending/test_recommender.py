@@ -1,0 +1,129 @@
+"""Which model for what: the task as it is read, figures that were measured, limits that are kept."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_chat.access import Caller
+from inference_chat.errors import InvalidRequest, UnsupportedTask
+from inference_chat.recommending.wishes import Constraints
+from inference_chat.registry.registry import ModelRecord
+from inference_chat.service import Service
+from tests import tiny
+from tests.server import settings
+
+READER = Path(__file__).parents[2] / "model_cards" / "starter-reader"
+WHO = Caller(owner="somebody", address="127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recommended")
+    for seed, (name, license) in enumerate((("one", "mit"), ("two", "apache-2.0"))):
+        tiny.card(tiny.build(folder / name, seed=seed), name=name, license=license)
+    os.symlink(READER, folder / READER.name)
+    return folder
+
+
+@pytest.fixture
+async def service(tmp_path: Path, models: Path) -> AsyncIterator[Service]:
+    made = Service(settings(tmp_path, models))
+    made.models.register_cards(models)
+    yield made
+    await made.stop()
+
+
+def names(found: dict[str, Any], part: str = "recommendations") -> list[str]:
+    return [one["model"].split("@")[0] for one in found[part]]
+
+
+async def test_the_task_is_read_from_free_words(service: Service):
+    found = await service.recommender.recommend("draft a letter to my aunt, under 1 minute")
+    assert (found["task"], found["understood"]["by"]) == ("text-generation", ["starter-reader", "keywords"])
+    assert found["constraints"] == {"max_latency_ms": 60_000}
+    assert sorted(names(found)) == ["one", "two"]
+    assert len(found["understood"]["alternatives"]) == 3
+    assert "not timed here yet" in found["recommendations"][0]["reasons"][0]
+
+
+async def test_without_the_reader_keywords_are_enough(service: Service):
+    await service.models.delete("starter-reader")
+    found = await service.recommender.recommend("translate my letter into french")
+    assert (found["task"], found["understood"]["by"]) == ("translation", ["keywords"])
+    assert "Only keywords" in found["notes"][0]
+    assert "No model for translation is registered" in found["notes"][-1]
+
+
+async def test_reasons_quote_what_was_measured(service: Service):
+    job = await service.infer(WHO, model="two", prompt="Hi", parameters={"max_tokens": 4}, use_cache=False)
+    await job.result()
+    found = await service.recommender.recommend(task="text-generation")
+    told = {one["model"]: " ".join(one["reasons"]) for one in found["recommendations"]}
+    assert "the median of one run here" in told["two@1.0.0"]
+    assert "(measured)" in told["two@1.0.0"]
+    assert "in memory now" in told["two@1.0.0"]
+    assert "(estimated)" in told["one@1.0.0"]
+    assert names(found)[0] == "two"
+
+
+async def test_a_licence_is_kept_to(service: Service):
+    found = await service.recommender.recommend("write a poem, Apache-licensed")
+    assert (names(found), names(found, "left_out")) == (["two"], ["one"])
+    assert found["left_out"][0]["reasons"] == ["its licence is mit, not apache-2.0"]
+
+
+async def test_what_is_too_slow_is_left_out_with_its_figure(service: Service):
+    job = await service.infer(WHO, model="one", prompt="Hi", parameters={"max_tokens": 4}, use_cache=False)
+    await job.result()
+    limits = Constraints(max_latency_ms=0.01)
+    found = await service.recommender.recommend(task="text-generation", constraints=limits)
+    assert "one" in names(found, "left_out")
+
+
+async def test_what_does_not_fit_is_never_recommended(service: Service):
+    huge = ModelRecord(name="huge", source="hub", tasks=("text-generation",), memory_estimate=10**15)
+    service.registry.add(huge)
+    found = await service.recommender.recommend(task="text-generation")
+    assert "huge" not in names(found)
+    assert names(found, "with_more_memory") == ["huge"]
+    assert "raise MEMORY_LIMIT_MB" in found["with_more_memory"][0]["reasons"][0]
+
+
+async def test_what_is_not_here_yet_says_so(service: Service):
+    far = ModelRecord(name="far", hub_id="nobody/far", source="hub", tasks=("text-generation",))
+    gone = ModelRecord(name="gone", file_path="/nowhere", tasks=("text-generation",))
+    for record in (far, gone):
+        service.registry.add(record)
+    found = await service.recommender.recommend(task="text-generation")
+    reasons = {one["model"]: one["reasons"] for one in found["recommendations"]}
+    assert any("must be fetched from the Hub first" in reason for reason in reasons["far@1.0.0"])
+    assert names(found, "left_out") == ["gone"]
+
+
+async def test_unclear_words_are_called_a_guess(service: Service):
+    found = await service.recommender.recommend("qwxz")
+    assert found["notes"][0].startswith("This is a guess")
+
+
+async def test_a_wish_is_needed_and_tasks_have_names(service: Service):
+    with pytest.raises(InvalidRequest, match="Say what you want"):
+        await service.recommender.recommend("  ")
+    with pytest.raises(UnsupportedTask, match="no task"):
+        await service.recommender.recommend(task="cooking")
+
+
+async def test_requests_that_nothing_was_trained_on_are_understood(service: Service):
+    right, offered, task, lines = 0, 0, "", (Path(__file__).parent / "wishes.txt").read_text().splitlines()
+    wishes = [line for line in lines if not line.startswith("[")]
+    for line in lines:
+        if line.startswith("["):
+            task = line.strip("[]")
+            continue
+        understood = (await service.recommender.recommend(line))["understood"]
+        right += understood["task"] == task
+        offered += task in (understood["task"], *(other["task"] for other in understood["alternatives"]))
+    assert right / len(wishes) >= 0.93
+    assert offered / len(wishes) >= 0.97
