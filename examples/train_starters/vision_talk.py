@@ -17,8 +17,8 @@ MARGIN = 0.10
 # What people say before a question.
 _BEFORE = (
     "please:", "please", "hey,", "ok,", "and", "so", "now", "look:", "well,", "i want to know:",
-    "my question:", "could you say", "do you know", "please say", "i ask you", "next:", "then", "just", "let me know",
-    "one more:",
+    "my question:", "could you say", "do you know", "please say", "i ask you", "next:", "then", "just",
+    "let me know", "one more:",
 )  # fmt: skip
 _EDGE = 0.04
 ONE_PICTURE = (

@@ -1,4 +1,4 @@
-"""The statements that `sessions.py` is made of: find, walk and change a tree of messages."""
+"""The statements that `store.py` is made of: find, walk and change a tree of messages."""
 
 from typing import Any
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from inference_chat import runners, unstored
+from inference_chat import runners
+from inference_chat.chats import unstored
 from inference_chat.errors import (
     InvalidRequest,
     Overloaded,

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from inference_chat import motion
 from inference_chat.events import Box, Footage, Label, Labels
+from inference_chat.media import motion
 from inference_chat.media.motion import Happening, Line, Zone
 
 FOOTAGE = Footage(fps=10, frame_count=40, seconds=4, width=200, height=100)

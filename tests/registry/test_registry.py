@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from inference_chat import registry as module
 from inference_chat.errors import (
     InvalidRequest,
     ModelExists,
@@ -17,6 +16,7 @@ from inference_chat.errors import (
     StorageFailed,
     VersionNotFound,
 )
+from inference_chat.registry import registry as module
 from inference_chat.registry.registry import AtomicStorage, Data, ModelRecord, Registry
 
 ROOT = Path(__file__).parents[2]
