@@ -2,12 +2,13 @@
 
 Requests and their reading are those of lm-eval 0.4.13 (`lm_eval/models/openai_completions.py`, the model
 `local-completions`). Its packages do not fit beside ours (they hold python-dateutil below 3), so the program
-itself runs here only where somebody has installed it.
+itself runs in an environment of its own, laid over ours by `make lm-eval`.
 """
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import pytest
 from inference_chat.service import Service
 from tests.server import Server, serving, settings
 
-STARTER = Path(__file__).parents[2] / "model_cards" / "starter-chat"
+ROOT = Path(__file__).parents[2]
+STARTER = ROOT / "model_cards" / "starter-chat"
+LM_EVAL = ROOT / ".venv-lm-eval" / "bin" / "python"
 FACTS = [
     ("What is two plus two?", ["four", "seven", "a house"], 0),
     ("Say hello.", ["Hello! How are you?", "Blue", "Nine"], 0),
@@ -91,34 +94,42 @@ def test_scores_are_those_of_the_model_in_process(server: Server):
     from transformers import AutoTokenizer
 
     asked = pairs(AutoTokenizer.from_pretrained(STARTER))
-    here, there = in_process(asked), at_the_server(server, asked)
+    there = at_the_server(server, asked)  # first: transformers cannot load in two threads at once
+    here = in_process(asked)
     assert [score for score, _ in there] == pytest.approx([score for score, _ in here], abs=2e-3)
     assert [greedy for _, greedy in there] == [greedy for _, greedy in here]
 
 
-@pytest.mark.filterwarnings("ignore")
+def scores(folder: Path, *model: str) -> tuple[float, list[float]]:
+    """Accuracy and the log-likelihood of each choice, by lm-eval's own command."""
+    out = folder / model[1]
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_CACHE": str(folder),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [LM_EVAL, "-m", "lm_eval", *model, "--tasks", "small_facts", "--include_path", folder]
+    command += ["--output_path", out, "--log_samples"]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (results,) = out.rglob("results_*.json")
+    (samples,) = out.rglob("samples_*.jsonl")
+    rows = [json.loads(line)["filtered_resps"] for line in samples.read_text().splitlines()]
+    accuracy = json.loads(results.read_text())["results"]["small_facts"]["acc,none"]
+    return accuracy, [float(one[0]) for each in rows for one in each]
+
+
+@pytest.mark.skipif(not LM_EVAL.exists(), reason="lm-eval is not installed: `make lm-eval` does it")
 def test_lm_eval_itself(server: Server, tmp_path: Path):
-    lm_eval = pytest.importorskip(
-        "lm_eval", reason="lm-eval holds python-dateutil below 3 and cannot be installed beside the app"
-    )
     data = tmp_path / "facts.jsonl"
     rows = [{"question": q, "choices": choices, "answer": right} for q, choices, right in FACTS]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "facts.yaml").write_text(TASK.format(data=data))
-    manager = import_module("lm_eval.tasks").TaskManager
-    tasks = manager(include_path=str(tmp_path), include_defaults=False)
-
-    def scores(model: str, told: str, **how: Any) -> Any:
-        found = lm_eval.simple_evaluate(
-            model, told, tasks=["small_facts"], task_manager=tasks, bootstrap_iters=0, **how
-        )
-        samples = [sample["filtered_resps"] for sample in found["samples"]["small_facts"]]
-        return found["results"]["small_facts"]["acc,none"], [
-            float(one[0]) for each in samples for one in each
-        ]
-
-    told = f"model=starter-chat,base_url={server.url}/v1/completions,tokenizer={STARTER}"
-    accuracy, values = scores("local-completions", told, batch_size=4)
-    wanted, expected = scores("hf", f"pretrained={STARTER},dtype=float32,device=cpu")
+    door = f"model=starter-chat,base_url={server.url}/v1/completions,tokenizer={STARTER}"
+    accuracy, values = scores(
+        tmp_path, "--model", "local-completions", "--model_args", door, "--batch_size", "4"
+    )
+    here = f"pretrained={STARTER},dtype=float32"
+    wanted, expected = scores(tmp_path, "--model", "hf", "--model_args", here, "--device", "cpu")
     assert accuracy == wanted
     assert values == pytest.approx(expected, abs=2e-3)
