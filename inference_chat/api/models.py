@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from starlette.background import BackgroundTask
 
 from ..errors import InferenceChatError
+from ..registry.endpoint import Endpoint
 from ..schema import JSON
 from .dependencies import TheCaller, TheService
 
@@ -60,6 +61,7 @@ class ModelAnswer(BaseModel):
     source: Literal["local", "hub", "endpoint"]
     hub_id: str | None
     revision: str | None
+    endpoint: Endpoint | None = None
     license: str | None
     tags: list[str]
     capabilities: list[str]
@@ -101,6 +103,9 @@ class ModelBody(BaseModel):
     source: Literal["local", "hub", "endpoint"] | None = None
     hub_id: str | None = Field(None, description="A repository id such as `org/model`.")
     revision: str | None = None
+    endpoint: Endpoint | None = Field(
+        None, description="Another server that runs the model; the model needs no memory here."
+    )
     license: str | None = None
     tags: list[str] | None = None
     capabilities: list[str] | None = None

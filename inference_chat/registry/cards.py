@@ -1,7 +1,8 @@
 """Model cards: Hugging Face's Markdown files with a block of metadata, read into `ModelCard`.
 
 Beyond the hub's own fields a card may hold a block named `inference_chat` with any of `name`,
-`version`, `description`, `tasks`, `capabilities`, `parameters`, `hub_id` and `revision`.
+`version`, `description`, `tasks`, `capabilities`, `parameters`, `hub_id`, `revision`
+and `endpoint`.
 """
 
 import re
@@ -13,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from ..errors import InvalidModel
 from ..schema import JSON, Frozen, explain
+from .endpoint import Endpoint
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$"
@@ -20,6 +22,7 @@ HUB_ID_PATTERN = r"^[\w.-]+(/[\w.-]+)?$"
 CONFIGS = ("config.json", "model_index.json")
 OWN = frozenset(
     {"name", "version", "description", "tasks", "capabilities", "parameters", "hub_id", "revision"}
+    | {"endpoint"}
 )
 
 
@@ -37,6 +40,7 @@ class ModelCard(Frozen):
     text: str = ""
     hub_id: str | None = Field(default=None, pattern=HUB_ID_PATTERN)
     revision: str | None = None
+    endpoint: Endpoint | None = None
 
 
 def read_card(path: Path) -> ModelCard:

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from ..errors import InvalidRequest, ModelNotFound, VersionNotFound
 from ..schema import JSON, Frozen, now
 from .cards import HUB_ID_PATTERN, NAME_PATTERN, VERSION_PATTERN
+from .endpoint import Endpoint
 from .search import Entry, Index, entry
 
 SORTS = (
@@ -42,6 +43,7 @@ class ModelRecord(Frozen):
     source: Literal["local", "hub", "endpoint"] = "local"
     hub_id: str | None = Field(default=None, pattern=HUB_ID_PATTERN)
     revision: str | None = None
+    endpoint: Endpoint | None = Field(default=None, description="Who runs it, where that is another server.")
     license: str | None = None
     tags: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
