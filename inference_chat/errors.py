@@ -25,6 +25,7 @@ The tree, with the stable `code` that every door answers with::
     │   ├── RateLimited           rate_limited
     │   ├── Overloaded            overloaded
     │   ├── OutOfMemory           out_of_memory
+    │   ├── EndpointUnavailable   endpoint_unavailable  a server that runs the model is down
     │   └── StorageFailed         storage_failed          full disk, locked or corrupt file
     ├── DeadlinePassed            timeout
     ├── ModelFailed               model_failed
@@ -183,6 +184,12 @@ class OutOfMemory(TryLater):
     """The model does not fit, even after every idle model was unloaded."""
 
     code = "out_of_memory"
+
+
+class EndpointUnavailable(TryLater):
+    """The server that runs the model cannot be reached, is busy, or is left alone after failures in a row."""
+
+    code = "endpoint_unavailable"
 
 
 class StorageFailed(TryLater):

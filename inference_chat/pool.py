@@ -15,12 +15,12 @@ from typing import Literal
 
 from .errors import InferenceChatError, ModelBusy, ModelFailed, OutOfMemory
 from .registry.registry import ModelRecord
-from .runners import family_of
+from .runners import EndpointRunner, Remote, family_of
 from .runners.base import Runner
 from .runners.checkpoint import Checkpoint
 from .runners.device import give_back, memory_free, memory_used, place, prepare
 from .settings import Settings
-from .worker import Worker
+from .worker import Apart, Worker
 
 logger = logging.getLogger(__name__)
 Status = Literal["available", "loading", "loaded", "unloading", "failed"]
@@ -41,6 +41,11 @@ class Entry:
     bytes: int = 0
     idle_since: float = 0.0
     leaving: bool = False
+
+    @property
+    def remote(self) -> bool:
+        """Whether another server runs it, so that it takes no place and no memory here."""
+        return self.record.source == "endpoint"
 
     @property
     def status(self) -> Status:
@@ -64,10 +69,13 @@ class Pool:
     def __init__(
         self,
         settings: Settings,
-        find: Callable[[ModelRecord], Checkpoint],
+        find: Callable[[ModelRecord], Checkpoint | Remote],
         loaded: Callable[[ModelRecord, int], None] = lambda record, size: None,
     ) -> None:
-        """`find` gives a model's folder (and may fetch it); `loaded` hears what a load took, in bytes."""
+        """`find` gives a model's folder (and may fetch it), or the server that runs it.
+
+        `loaded` hears what a load took, in bytes.
+        """
         self._settings = settings
         self._find = find
         self._loaded = loaded
@@ -175,6 +183,9 @@ class Pool:
         self._failed.pop(id, None)
         try:
             checkpoint = await asyncio.to_thread(self._find, entry.record)
+            if isinstance(checkpoint, Remote):
+                entry.worker, entry.runner = Apart(), EndpointRunner(checkpoint)
+                return
             async with self._loading:
                 await self._open(entry, checkpoint)
             await asyncio.to_thread(self._loaded, entry.record, entry.bytes)
@@ -228,7 +239,7 @@ class Pool:
             )
         until = time.monotonic() + WAIT_FOR_ROOM
         while not self._fits(needed):
-            if idle := self._idle():
+            if idle := [entry for entry in self._idle() if not entry.remote]:
                 await self._leave(idle[0])
             elif time.monotonic() >= until or not self._occupied():
                 raise OutOfMemory(
@@ -244,10 +255,13 @@ class Pool:
 
     def _occupied(self) -> bool:
         """Whether there is a model that may leave later, or is leaving now."""
-        return any(entry.runner is not None or entry.leaving for entry in self._entries.values())
+        return any(
+            (entry.runner is not None or entry.leaving) and not entry.remote
+            for entry in self._entries.values()
+        )
 
     def _fits(self, needed: int) -> bool:
-        present = self._present()
+        present = [entry for entry in self._present() if not entry.remote]
         if len(present) >= self._settings.max_loaded_models:
             return False
         return sum(entry.bytes for entry in present) + needed <= self._limit and needed <= memory_free()

@@ -5,14 +5,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from .errors import SettingsError
+from .errors import Forbidden, SettingsError
 
 QUOTA_PART = r"\s*\d+\s*(requests|tokens)?\s*(/|per)\s*(\d+\s*)?(second|minute|hour|day|month)s?\s*"
 QUOTA = rf"^{QUOTA_PART}(,{QUOTA_PART})*$|^off$"
 ORIGIN = re.compile(r"\*|https?://[\w.\[\]:-]+")
+ENDPOINT_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*@[\w.:-]+")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -140,6 +142,16 @@ class Settings(BaseSettings):
         (), description="Comma-separated networks that such links may lead to besides, as `10.1.0.0/16`."
     )
     url_media_seconds: float = Field(20, gt=0, description="Longest time for fetching one link, in seconds.")
+    endpoint_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated networks in which other servers may run models, as `127.0.0.1/32, "
+        "10.0.0.0/8`; unset: public addresses only.",
+    )
+    endpoint_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated names of variables whose value is a key, each with the only host that "
+        "it is sent to, as `MY_PROVIDER_KEY@api.example.com`.",
+    )
     reader_timeout_seconds: float = Field(
         30, gt=0, description="A client that takes nothing of its answer for so long is dropped, in seconds."
     )
@@ -152,7 +164,15 @@ class Settings(BaseSettings):
     )
     space_id: str | None = Field(None, description="Set by Hugging Face Spaces.")
 
-    @field_validator("api_keys", "cors_origins", "url_media_ports", "url_media_networks", mode="before")
+    @field_validator(
+        "api_keys",
+        "cors_origins",
+        "url_media_ports",
+        "url_media_networks",
+        "endpoint_networks",
+        "endpoint_keys",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
@@ -164,6 +184,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{wrong[0]} is no origin: write scheme, host and port, as https://example.org:8443"
             )
+        return value
+
+    @field_validator("endpoint_keys")
+    @classmethod
+    def _keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [one for one in value if not ENDPOINT_KEY.fullmatch(one)]:
+            raise ValueError(f"{wrong[0]} is no NAME@host: write MY_PROVIDER_KEY@api.example.com")
         return value
 
     @field_validator("log_level", "log_format", "device", "dtype", "quantization", "history", mode="before")
@@ -182,6 +209,20 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SettingsError("\n".join(_line(cls, item) for item in error.errors())) from None
+
+    def endpoint_key(self, name: str, host: str) -> SecretStr | None:
+        """The key in a variable, for the host that the operator has named it for; None where it is empty.
+
+        It is read anew each time, and kept nowhere. Raises `Forbidden` for any other variable or host:
+        whoever registers an endpoint could else have every secret of the environment sent to him.
+        """
+        if f"{name}@{host}".lower() not in {one.lower() for one in self.endpoint_keys}:
+            raise Forbidden(
+                f"key_env: {name} is not meant for {host}. The operator allows it by "
+                f"ENDPOINT_KEYS={name}@{host}, and sets {name}."
+            )
+        found = os.environ.get(name) or dotenv_values(str(self.model_config["env_file"])).get(name)
+        return SecretStr(found.strip()) if found and found.strip() else None
 
     @property
     def private_history(self) -> bool:

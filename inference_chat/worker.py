@@ -71,9 +71,13 @@ class Worker:
 
     async def close(self) -> None:
         """End the thread once everything it was given has ended."""
+        self.end()
+        await asyncio.to_thread(self._thread.join)
+
+    def end(self) -> None:
+        """The same without waiting for it."""
         self._closed = True
         self._inbox.put(None)
-        await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
         active: deque[_Run[Any]] = deque()
@@ -96,6 +100,35 @@ class Worker:
                 active.append(run)
         except queue.Empty:
             return True
+
+
+class Apart(Worker):
+    """For work that waits and does not compute: each run has a thread of its own.
+
+    An item that is given twice in a row, the very same object, is a sign of life, and told once.
+    """
+
+    def __init__(self) -> None:
+        """No thread of its own is needed."""
+
+    async def run(
+        self, make: Callable[[], Iterator[T]], emit: Callable[[T], None], patience: float | None = None
+    ) -> None:
+        worker = Worker("apart")
+        last: list[T | None] = [None]
+
+        def once(item: T) -> None:
+            if item is not last[0]:
+                last[0] = item
+                emit(item)
+
+        try:
+            await worker.run(make, once, patience)
+        finally:
+            worker.end()
+
+    async def close(self) -> None:
+        """The threads end with their runs."""
 
 
 class _Run(Generic[T]):

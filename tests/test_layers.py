@@ -25,6 +25,7 @@ CONFINED: dict[str, set[str]] = {
     "torch": {"runners"},
     "transformers": {"runners"},
     "diffusers": {"runners"},
+    "huggingface_hub": {"runners", "models.hub", "registry.cards"},
     "greenlet": {"runners"},
     "tokenizers": {"runners"},
     "llguidance": {"runners"},

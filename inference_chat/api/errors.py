@@ -40,6 +40,7 @@ STATUS: dict[type[InferenceChatError], HTTPStatus] = {
     errors.QuotaUsed: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.EndpointUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageFailed: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DeadlinePassed: HTTPStatus.GATEWAY_TIMEOUT,
     errors.ModelFailed: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -21,6 +21,7 @@ import httpx
 from ..errors import BadMedia, Forbidden, TooLarge
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 Resolver = Callable[[str, int], Iterable[str]]
 REDIRECTS: Final = 3
 SILENCE: Final = 5.0
@@ -78,7 +79,7 @@ class Links:
             )
         deadline = time.monotonic() + self._rules.url_media_seconds
         try:
-            with httpx.Client(transport=_Checked(self._addresses), trust_env=False) as client:
+            with httpx.Client(transport=Checked(self._addresses), trust_env=False) as client:
                 return self._follow(client, _parsed(url), deadline)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError, OSError) as error:
             raise BadMedia(
@@ -128,13 +129,7 @@ class Links:
         return found
 
     def _allowed(self, address: Address) -> bool:
-        meant = {address, *_within(address)}
-        named = any(one.version == net.version and one in net for one in meant for net in self._networks)
-        return named or all(one.is_global and not one.is_multicast for one in meant)
-
-    @property
-    def _networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        return self._rules.url_media_networks
+        return named(address, self._rules.url_media_networks) or public(address)
 
     @property
     def _refusal(self) -> str:
@@ -145,12 +140,25 @@ HEADERS = {"User-Agent": "inference-chat", "Accept": "image/*, video/*, audio/*,
 HEADERS |= {"Accept-Encoding": "identity"}  # of little that comes, much could be unpacked
 
 
-class _Checked(httpx.BaseTransport):
+def named(address: Address, networks: Iterable[Network]) -> bool:
+    """Whether one of these networks holds an address, or the one that it stands for."""
+    meant = {address, *_within(address)}
+    return any(one.version == net.version and one in net for net in networks for one in meant)
+
+
+def public(address: Address) -> bool:
+    """Whether an address is of the internet that everybody sees, whatever way it is written."""
+    return all(one.is_global and not one.is_multicast for one in (address, *_within(address)))
+
+
+class Checked(httpx.BaseTransport):
     """Connects to an address that was checked, and speaks as if to the host that was named."""
 
-    def __init__(self, addresses: Callable[[httpx.URL], list[str]]) -> None:
+    def __init__(
+        self, addresses: Callable[[httpx.URL], list[str]], context: ssl.SSLContext | None = None
+    ) -> None:
         self._addresses = addresses
-        self._inner = httpx.HTTPTransport(retries=0, trust_env=False)
+        self._inner = httpx.HTTPTransport(verify=context or True, retries=0, trust_env=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         host, failed = request.url.host, httpx.ConnectError("no address")

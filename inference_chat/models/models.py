@@ -7,7 +7,6 @@ what it has cost so far (the run records).
 import asyncio
 import builtins
 import logging
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import get_args
@@ -29,17 +28,17 @@ from ..records import Records
 from ..registry.cards import ModelCard, find_cards, read_card
 from ..registry.registry import ModelRecord, Registry
 from ..registry.senses import AUTO, NOUNS, takes
-from ..runners import OPTIONS, family_of, words_of
+from ..runners import OPTIONS, Remote
 from ..runners.checkpoint import Checkpoint, inspect
 from ..schema import JSON, Options, explain
 from ..settings import Settings
-from ..tasks import TASKS, Kind, Task
+from ..tasks import Kind, Task
+from .described import differs, existing, nearness, of_card, of_checkpoint, public_path, tasks_of
+from .endpoints import Endpoints, read
 from .hub import download, fetched
 
 logger = logging.getLogger(__name__)
-PREFERRED = "starter-"
 STATUSES = get_args(Status)
-WORDS_OF_TASKS = {needs.word: task for task, needs in TASKS.items()} | {"Chat": Task.TEXT_GENERATION}
 
 
 class Models:
@@ -59,6 +58,7 @@ class Models:
         self._registry = registry
         self._records = records
         self._pool = pool
+        self.endpoints = Endpoints(settings)
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Models:
         """Whether its files are on this machine; what an endpoint serves needs none."""
         if record.source == "hub":
             return fetched(record, self._settings.model_cache_dir)
-        return record.source == "endpoint" or self._there(record)
+        return self._there(record)
 
     def default(self, task: Task = Task.TEXT_GENERATION) -> str:
         """The model used when none is named: a starter, else the first by name that is there."""
@@ -131,10 +131,13 @@ class Models:
         raise ModelNotFound(f"No model for {task} is registered; register a folder or a hub id first.")
 
     def able(self, task: Task) -> Iterator[ModelRecord]:
-        """The models that do a task and are there, each in one version: starters first, then by name."""
+        """The models that do a task and are there, each in one version: starters first, then by name.
+
+        What other servers run comes last of all.
+        """
         records, _ = self._registry.list(task=task, limit=1_000_000)
         names = set()
-        for record in sorted(records, key=lambda record: not record.name.startswith(PREFERRED)):
+        for record in sorted(records, key=nearness):
             if record.name not in names and self._there(record):
                 names.add(record.name)
                 meant = self._registry.get(record.name)  # the version that its bare name means
@@ -191,7 +194,7 @@ class Models:
     # --- changing --------------------------------------------------------------------------------
 
     async def register(self, body: JSON) -> JSON:
-        """Add a model from a folder (`file_path`), a hub id (`hub_id`), or as described.
+        """Add a model from a folder (`file_path`), a hub id (`hub_id`), an `endpoint`, or as described.
 
         Only `name` is needed where the rest can be read from the folder. Weights are not loaded and
         no code of the folder is run. Raises `InvalidModel`, `UnsafeModel`, `ModelExists`, `Forbidden`.
@@ -211,6 +214,8 @@ class Models:
     async def load(self, ref: str) -> JSON:
         """Bring a model into memory; its record when it is there."""
         record = self._registry.get(ref)
+        if record.endpoint is not None:
+            await asyncio.to_thread(self.endpoints.check, record.id, record.endpoint)
         await self._pool.load(record)
         return await self.get(record.id)
 
@@ -242,13 +247,16 @@ class Models:
                 notices.append(f"The model card {path.name} was left out: {error.detail}")
         known = {record.id: record for record in self._all()}
         try:
-            self._registry.put_all(record for record in found if _differs(record, known.get(record.id)))
+            self._registry.put_all(record for record in found if differs(record, known.get(record.id)))
         except StorageFailed as error:  # what is known already can still be used
             notices.append(f"The model cards could not be registered: {error.detail}")
         return tuple(notices)
 
-    def find(self, record: ModelRecord) -> Checkpoint:
-        """The files of a model, fetched from the hub if they are not here; blocks while it fetches."""
+    def find(self, record: ModelRecord) -> Checkpoint | Remote:
+        """The files of a model, fetched from the hub if they are not here (blocks while it fetches), or the
+        server that runs it."""
+        if record.source == "endpoint":
+            return self.endpoints.of(record)
         if record.source == "hub":
             return inspect(download(record, self._settings.model_cache_dir))
         return inspect(self._folder(record))
@@ -279,38 +287,44 @@ class Models:
         return Path(record.file_path or record.name)
 
     def _there(self, record: ModelRecord) -> bool:
-        return record.source == "hub" or self._folder(record).is_dir()
+        return record.source in ("hub", "endpoint") or self._folder(record).is_dir()
 
     def _described(self, body: JSON) -> ModelRecord:
         """The record that a registration means."""
         given = dict(body)
         if not given.get("file_path") and given.get("hub_id"):
             given.setdefault("source", "hub")
-        folder = _existing(str(given["file_path"])) if given.get("file_path") else None
-        read: JSON = {}
-        if folder is not None:
+        folder = existing(str(given["file_path"])) if given.get("file_path") else None
+        told: JSON = {}
+        if given.get("endpoint"):
+            given.setdefault("tasks", tasks_of(given))
+            told = self.endpoints.looked_at(given)
+            given |= {name: told[name] for name in ("source", "endpoint", "tasks", "memory_estimate")}
+        elif folder is not None:
             card = read_card(folder / "README.md") if (folder / "README.md").is_file() else None
-            read = {**_of_card(card), **_of_checkpoint(inspect(folder)), "file_path": str(folder)}
+            told = {**of_card(card), **of_checkpoint(inspect(folder)), "file_path": str(folder)}
         elif given.get("source") != "hub" and not given.get("model_type"):
             raise InvalidModel(
                 "There is no such folder on the server: "
-                "give `file_path`, a folder in Hugging Face layout, or `hub_id`."
+                "give `file_path`, a folder in Hugging Face layout, `hub_id`, or `endpoint`."
             )
-        given.setdefault("tasks", read.get("tasks") or _tasks_of(given))
+        given.setdefault("tasks", told.get("tasks") or tasks_of(given))
         try:
-            record = ModelRecord.model_validate({**read, **{k: v for k, v in given.items() if v is not None}})
+            record = ModelRecord.model_validate({**told, **{k: v for k, v in given.items() if v is not None}})
         except ValidationError as error:
             raise InvalidRequest(explain(error)) from None
-        return self._sound(record) if read else record
+        return self._sound(record) if told else record
 
     def _from_card(self, path: Path, card: ModelCard) -> ModelRecord:
-        read = _of_card(card)
+        known = of_card(card)
         if path.is_dir():
-            read |= _of_checkpoint(inspect(path)) | {"file_path": str(path)}
+            known |= of_checkpoint(inspect(path)) | {"file_path": str(path)}
+        elif card.endpoint:
+            known |= read(card.endpoint, card.tasks)
         elif card.hub_id:
-            read |= {"source": "hub"}
+            known |= {"source": "hub"}
         try:
-            return self._sound(ModelRecord.model_validate(read))
+            return self._sound(ModelRecord.model_validate(known))
         except ValidationError as error:
             raise InvalidModel(explain(error)) from None
 
@@ -329,7 +343,7 @@ class Models:
 
     def _show(self, record: ModelRecord, cost: JSON) -> JSON:
         shown = record.model_dump(mode="json")
-        shown["file_path"] = _public_path(record.file_path)
+        shown["file_path"] = public_path(record.file_path)
         shown["status"] = self._pool.status(record.id)
         if error := self._pool.error(record.id):
             shown["error"] = error
@@ -344,55 +358,3 @@ class Models:
             "last_used_at": cost.get("last_used_at"),
         }
         return shown
-
-
-def _of_card(card: ModelCard | None) -> JSON:
-    if card is None:
-        return {}
-    return card.model_dump(exclude={"text"}, exclude_defaults=True)
-
-
-def _of_checkpoint(checkpoint: Checkpoint) -> JSON:
-    family = family_of(checkpoint)
-    words = words_of(family)
-    return {
-        "model_type": words[0],
-        "framework": checkpoint.framework,
-        "capabilities": words,
-        "tasks": tuple(task.value for task in family.tasks),
-        "file_size": checkpoint.file_size,
-        "sha256": checkpoint.digest,
-        "memory_estimate": family.runner.estimate(checkpoint, 4),
-    }
-
-
-def _tasks_of(body: JSON) -> tuple[str, ...]:
-    """Task names from the words people use."""
-    listed = body.get("capabilities")
-    words = [body.get("model_type"), *(listed if isinstance(listed, list | tuple) else ())]
-    known = [word for word in words if isinstance(word, str) and word in WORDS_OF_TASKS]
-    return tuple(dict.fromkeys(WORDS_OF_TASKS[word].value for word in known))
-
-
-def _existing(path: str) -> Path | None:
-    """What is at a path of the server; None when that is nothing, or it cannot be a path."""
-    try:
-        found = Path(path).expanduser()
-        return found if found.exists() else None
-    except (OSError, RuntimeError, ValueError):  # a name too long, `~` of nobody, a zero byte
-        return None
-
-
-def _differs(record: ModelRecord, known: ModelRecord | None) -> bool:
-    if known is None:
-        return True
-    own: set[str] = {"created_at", "updated_at", "memory_used", "note"}
-    return record.model_dump(exclude=own) != known.model_dump(exclude=own)
-
-
-def _public_path(path: str | None) -> str | None:
-    """A path as clients may see it: below the working folder, else the last two names."""
-    if path is None or not os.path.isabs(path):
-        return path
-    here = os.path.relpath(path)
-    return here if not here.startswith("..") else os.path.join(*Path(path).parts[-2:])

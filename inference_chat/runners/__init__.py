@@ -16,6 +16,7 @@ from .detection import DetectionOptions, ZeroShotDetectionOptions
 from .diffusion import ClipOptions, DiffusionRunner, EditOptions, PictureOptions, tasks_of
 from .dual_encoder import DualEncoderRunner, ZeroShotOptions
 from .embedding import EmbeddingOptions, EncoderRunner
+from .endpoint import TASKS_THERE, EndpointRunner, Remote
 from .mask_generation import MaskRunner
 from .multimodal import AboutOptions, MultimodalRunner
 from .promptable import PromptableRunner
@@ -31,6 +32,17 @@ from .tracking import TrackingOptions, TrackingRunner, ZeroShotTrackingRunner
 from .video import ActionOptions, ActionRunner
 from .voice import SpectrogramRunner, VoiceOptions, VoiceRunner
 from .whisper import WhisperRunner
+
+__all__ = [
+    "FAMILIES",
+    "OPTIONS",
+    "TASKS_THERE",
+    "EndpointRunner",
+    "Family",
+    "Remote",
+    "family_of",
+    "words_of",
+]
 
 OPTIONS: dict[Task, type[Options]] = {
     Task.TEXT_GENERATION: TextOptions,

@@ -38,7 +38,9 @@ async def retrieve_model(service: TheService, id: str) -> JSON:
 
 def _model(record: JSON) -> JSON:
     created = int(datetime.fromisoformat(record["created_at"]).timestamp())
-    return {"id": record["id"], "object": "model", "created": created, "owned_by": "inference-chat"}
+    return {"id": record["id"], "object": "model", "created": created, "owned_by": "inference-chat"} | {
+        "tasks": record["tasks"]
+    }
 
 
 class EmbeddingRequest(BaseModel):
