@@ -72,7 +72,7 @@ class PromptBuilder:
             return Prompt(ids, ids[-CONTEXT_TOKENS:], plain=True)
         if request.prompt is not None:
             ids = self._checked(self._tokens(request.prompt) if request.prompt else [])
-            return Prompt(ids, ids[-CONTEXT_TOKENS:], text=request.prompt, plain=True)
+            return Prompt(ids, ids[-CONTEXT_TOKENS:], self._went_on(), text=request.prompt, plain=True)
         return self._chat([self._plain(message) for message in request.messages], room)
 
     def _chat(self, messages: list[Turn], room: int) -> Prompt:
@@ -84,6 +84,11 @@ class PromptBuilder:
         continued = messages[-1]["role"] == "assistant" or not self._templates.chat_template
         context = ids[-CONTEXT_TOKENS:] if continued else ()
         return Prompt(ids, context, tuple(self._notes(dropped)), inputs)
+
+    def _went_on(self) -> tuple[str, ...]:
+        if not self._templates.chat_template:
+            return ()
+        return (f"{self._name} went on from the prompt as it stands; send `messages` to have it answered.",)
 
     def _notes(self, dropped: int) -> list[str]:
         notes = []

@@ -64,6 +64,11 @@ def test_nothing_to_read_is_refused(asked: str | Message):
         build(asked, template=None)
 
 
+def test_a_prompt_is_gone_on_with_and_says_so_where_an_answer_could_be_meant():
+    assert "send `messages`" in build("the").notes[0]
+    assert not build("the", template=None).notes
+
+
 def test_a_prompt_is_not_closed_before_it_is_continued():
     tokenizer = tiny._tokenizer(256)
     closed = PromptBuilder(Closing(tokenizer), 256, "tiny").build(request("the"), 16)
@@ -72,6 +77,8 @@ def test_a_prompt_is_not_closed_before_it_is_continued():
 
 class Closing:
     """A tokenizer that puts its end to every text."""
+
+    chat_template = None
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
