@@ -69,11 +69,14 @@ In conversations of several turns: **{turns:.1%}** of {turn_total} answers exact
 
 {shape}. The eye's convolutions began as those of starter-detector where that was at hand. First the eye
 alone learnt to say of every cell of a {grid} x {grid} grid whether an object's centre is there, its shape,
-colour, size and place, and the background's colour. What it says became the projector's beginning: the
-embeddings of those very words. Then the decoder learnt from questions and conversations written by seeded
-generators, with the eye held still; loss on answers only. Questions about one picture stand side by side
-in one sequence and do not see each other, so that a picture is read once for all of them. Muon on matrices
-(the eye's convolutions included), AdamW on the rest, averaged weights, fp16. To train it again:
+colour, size and place, and the background's colour. What it says became the projector, which stays as it
+is: each name has a number of its own in what the decoder reads of a cell, and another in the embedding of
+its word, and two heads of every layer begin by looking from the one to the other. Then the decoder learnt
+from questions and conversations written by seeded generators, with the eye held still; loss on answers
+only; some questions carry stray words, so that new wordings do less harm. Questions about one picture stand
+side by side in one sequence and do not see each other, so that a picture is read once for all of them. Muon
+on matrices (the eye's convolutions included), AdamW on the rest, averaged weights, fp16. {course}To train it
+again:
 
 ```
 python -m examples.train_starters vision-chat
@@ -216,7 +219,7 @@ def measure(folder: Path, world: World, per_kind: int = PER_KIND) -> dict[str, A
 
 
 def finish(folder: Path, world: World, training: dict[str, object], per_kind: int = PER_KIND) -> None:
-    """Measures the folder and writes its card."""
+    """Measures the folder and writes its card; `training` may tell in a sentence of an uncommon `course`."""
     measured = measure(folder, world, per_kind) | {"training": training}
     looker = Looker(folder)
     kinds = measured["exact"]
@@ -242,6 +245,7 @@ def finish(folder: Path, world: World, training: dict[str, object], per_kind: in
         f"{text.num_hidden_layers} layers, width {text.hidden_size}, {text.vocab_size} tokens",
         side=SIDE,
         grid=GRID,
+        course=f"{training['course']} " if "course" in training else "",
         missed=f"Below the goal of 0.95 (describe 0.90): {', '.join(below)}." if below else "",
         samples=_samples(looker, world),
     )
