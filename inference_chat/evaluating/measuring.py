@@ -114,8 +114,7 @@ class Part:
         """Say which labels of the set the model cannot give; raises `InvalidRequest` where it knows none."""
         if self._task not in LABELLED:
             return
-        checkpoint = await asyncio.to_thread(self._tools.models.find, record)
-        known = {plain(str(name)) for name in checkpoint.config.get("id2label", {}).values()}
+        known = {plain(name) for name in await asyncio.to_thread(self._tools.models.labels, record)}
         asked = {
             label
             for row in self._rows

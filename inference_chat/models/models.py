@@ -261,6 +261,12 @@ class Models:
             return inspect(download(record, self._settings.model_cache_dir))
         return inspect(self._folder(record))
 
+    def labels(self, record: ModelRecord) -> tuple[str, ...]:
+        """The names that a model knows things by; of what other servers run none are known. Blocks."""
+        found = self.find(record)
+        told = {} if isinstance(found, Remote) else found.config.get("id2label", {})
+        return tuple(str(name) for name in told.values())
+
     def loaded(self, record: ModelRecord, size: int) -> None:
         """Remember the most that a model took on this machine, to plan its next load by."""
         if size > (record.memory_used or 0):

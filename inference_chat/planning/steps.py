@@ -54,8 +54,7 @@ class Steps:
 
     async def labels(self, record: ModelRecord) -> tuple[str, ...]:
         """The names that a model knows things by."""
-        checkpoint = await asyncio.to_thread(self._models.find, record)
-        return tuple(str(name) for name in checkpoint.config.get("id2label", {}).values())
+        return await asyncio.to_thread(self._models.labels, record)
 
     async def do(
         self,
