@@ -3,8 +3,10 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -18,7 +20,7 @@ from tests.server import Server, one_model, serving, settings
 
 KEY = "sesame-opens-4711"
 HERE = (ip_network("127.0.0.1/32"),)
-ALLOWED = {"endpoint_networks": HERE, "endpoint_keys": ("FAR_KEY@127.0.0.1",)}
+ALLOWED: dict[str, Any] = {"endpoint_networks": HERE, "endpoint_keys": ("FAR_KEY@127.0.0.1",)}
 
 
 @pytest.fixture(scope="module")
@@ -168,13 +170,21 @@ def test_a_card_names_an_endpoint_without_asking_it(tmp_path: Path):
     assert (record.source, record.tasks) == ("endpoint", ("image-text-to-text",))
 
 
-def test_many_wait_at_once(near: Server, far: Server):
+def test_many_are_asked_at_once(near: Server, far: Server):
     register(near, far.url).raise_for_status()
-    model = near.service.registry.get("cloud")
+    with near.http() as client, ThreadPoolExecutor(4) as threads:
+        chats = [client.post("/chat/start", json={"model": "cloud"}).json()["session_id"] for _ in range(4)]
 
-    async def together() -> int:
-        async with near.service.pool.lease(model) as one, near.service.pool.lease(model) as two:
-            assert near.service.pool.memory() == {"cloud@1.0.0": 0}
-            return int(one.runner is two.runner)
+        def begin(chat: str) -> int:
+            with near.socket(chat) as socket:
+                socket.send("message", content="Hello!", settings={"max_tokens": 3500, "temperature": 1})
+                socket.next("token")
+                together.wait(20)
+                most = running(far)
+                together.wait(20)
+                socket.send("stop")
+                socket.next("message")
+            return most
 
-    assert near.call(together()) == 1
+        together = Barrier(4)
+        assert list(threads.map(begin, chats)) == [4] * 4

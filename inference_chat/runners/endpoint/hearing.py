@@ -74,7 +74,7 @@ class Answers:
     def finished(self, *, cancelled: bool = False) -> Finished:
         """The end; raises `EndpointUnavailable` when the stream stopped before every answer had one."""
         usage = self._usage or Usage(completion_tokens=self._pieces)
-        notes = (
+        notes: tuple[str, ...] = (
             () if self._usage or cancelled else ("The endpoint told no token counts; pieces were counted.",)
         )
         if cancelled:
