@@ -120,7 +120,7 @@ class Endpoints:
             return {"items": items, "total": total}
 
     async def register_model(self, request: gr.Request, model: dict[str, Any]) -> dict[str, Any]:
-        """Register a model: `{"name": …}` with `file_path`, `hub_id` or `endpoint`; nothing is loaded by it."""
+        """Register a model: `{"name": …}` with `file_path`, `hub_id` or `endpoint`; nothing is loaded."""
         with refusals():
             caller(self._service, request)
             return await self._service.models.register(as_object(model))
