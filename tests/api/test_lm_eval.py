@@ -108,8 +108,8 @@ def scores(folder: Path, *model: str) -> tuple[float, list[float]]:
         "HF_DATASETS_CACHE": str(folder),
         "OMP_NUM_THREADS": "1",
     }
-    command = [LM_EVAL, "-m", "lm_eval", *model, "--tasks", "small_facts", "--include_path", folder]
-    command += ["--output_path", out, "--log_samples"]
+    command = [str(LM_EVAL), "-m", "lm_eval", *model, "--tasks", "small_facts", "--include_path", str(folder)]
+    command += ["--output_path", str(out), "--log_samples"]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     (results,) = out.rglob("results_*.json")

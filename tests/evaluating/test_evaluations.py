@@ -12,6 +12,7 @@ import pytest
 
 from inference_chat.errors import InvalidRequest, NotFound
 from inference_chat.evaluating.evaluations import Asked
+from inference_chat.runners.checkpoint import Checkpoint
 from inference_chat.schema import JSON
 from inference_chat.service import Service
 from tests import tiny, tiny_vision
@@ -55,8 +56,13 @@ async def ended(service: Service, **asked: Any) -> JSON:
 
 
 async def labels_of(service: Service, model: str) -> list[str]:
-    record = service.models.record(model, None)
-    return list(service.models.find(record).config["id2label"].values())
+    return list(checkpoint(service, model).config["id2label"].values())
+
+
+def checkpoint(service: Service, model: str) -> Checkpoint:
+    found = service.models.find(service.models.record(model, None))
+    assert isinstance(found, Checkpoint)
+    return found
 
 
 async def test_a_text_classifier_is_measured_and_its_record_tells(service: Service, tmp_path: Path):
@@ -119,7 +125,7 @@ async def test_perplexity_is_that_of_the_right_answers(service: Service, tmp_pat
 
     set_id = kept(service, tmp_path, lines({"prompt": "the", "answer": "one in"}))
     result = (await ended(service, models=["writer"], set=set_id, metric="perplexity"))["results"][0]
-    folder = service.models.find(service.models.record("writer", None)).folder
+    folder = checkpoint(service, "writer").folder
     ids = AutoTokenizer.from_pretrained(folder)("the one in", return_tensors="pt")["input_ids"]
     with torch.inference_mode():
         told = AutoModelForCausalLM.from_pretrained(folder)(ids).logits[0].log_softmax(-1)
