@@ -12,7 +12,7 @@ from ..schema import Frozen
 from ..tasks import Task
 from .labelled import LabelledSet
 
-SETS: Final = Path(__file__).parents[1] / "examples" / "sets"
+SETS: Final = Path(__file__).parents[2] / "examples" / "sets"
 
 
 class BuiltIn(Frozen):
