@@ -24,6 +24,7 @@ from tests import tiny
 from tests.bench import bench_pictures
 from tests.bench.report import section
 from tests.runners import diffusers_models
+from tests.runners.diffusers_pictures import MEDIUM_M
 from tests.server import Server, serving, settings
 from tests.tiny_vision import scene
 
@@ -171,7 +172,7 @@ def report(looked: Times, made: Times, stops: list[float]) -> None:
     section(
         "Pictures through the program (bench_image.py)",
         f"A ViT of 5.5 M numbers and pictures of 640 × 480; a Stable Diffusion of "
-        f"{diffusers_models.MEDIUM_M:.0f} M numbers at 128 × 128, {STEPS} steps. One thread, the best of "
+        f"{MEDIUM_M:.0f} M numbers at 128 × 128, {STEPS} steps. One thread, the best of "
         f"{ROUNDS} rounds in turns; load of the machine {os.getloadavg()[0]:.1f}.\n\n"
         f"| | ms | ms of the processor |\n|---|---:|---:|\n{rows}\n"
         f"One picture costs {extra[0]:+.1f} ms beyond the model, {extra[1]:+.1f} of the processor (goal: "
