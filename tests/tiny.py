@@ -62,6 +62,17 @@ def build(
     return folder
 
 
+def endless(model: Path) -> Path:
+    """Take the end of an answer from a model's vocabulary, so that greedy answers run to `max_tokens`."""
+    from safetensors.torch import load_file, save_file
+
+    file = model / "model.safetensors"
+    weights = load_file(file)
+    weights["lm_head.weight"][SPECIAL.index("<|end|>")] = 0
+    save_file(weights, file, metadata={"format": "pt"})
+    return model
+
+
 def card(folder: Path, name: str = "tiny-llama", version: str = "1.0.0", **fields: object) -> Path:
     """Write the README.md that makes `folder` a model of our own."""
     head = {"name": name, "version": version, "license": "mit", "pipeline_tag": "text-generation"} | fields

@@ -15,7 +15,6 @@ from inference_chat.events import Finished
 from inference_chat.schema import JSON, Message
 from inference_chat.service import Service
 from tests import tiny
-from tests.browser.conftest import endless
 from tests.server import Server, serving, settings
 
 MESSAGES = 50
@@ -31,7 +30,7 @@ def bench_server(layers: int) -> Iterator[Server]:
     """A server with its page and a loaded model that writes to the last of its tokens."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        model = endless(tiny.build(place / "models" / "bench", window=8192, layers=layers, width=128))
+        model = tiny.endless(tiny.build(place / "models" / "bench", window=8192, layers=layers, width=128))
         tiny.card(model, name="bench", inference_chat={"parameters": OPTIONS})
         service = Service(settings(place, place / "models"))
         with serving(service, ui.build(service), **ui.MOUNT) as server:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from safetensors.torch import load_file, save_file
 
 from inference_chat import ui
 from inference_chat.service import Service
@@ -29,20 +28,11 @@ FLAGS = [
 ]
 
 
-def endless(model: Path) -> Path:
-    """Take the end of an answer from a model's vocabulary, so that greedy answers run to `max_tokens`."""
-    file = model / "model.safetensors"
-    weights = load_file(file)
-    weights["lm_head.weight"][tiny.SPECIAL.index("<|end|>")] = 0
-    save_file(weights, file, metadata={"format": "pt"})
-    return model
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("page")
     for name, layers, tokens in (("quick", 1, 12), ("slow", 16, SLOW_TOKENS)):
-        model = endless(tiny.build(folder / "models" / name, window=4096, layers=layers))
+        model = tiny.endless(tiny.build(folder / "models" / name, window=4096, layers=layers))
         parameters = {"max_tokens": tokens, "temperature": 0}
         tiny.card(model, name=name, inference_chat={"parameters": parameters})
     service = Service(settings(folder, folder / "models"))

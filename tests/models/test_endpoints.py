@@ -20,6 +20,7 @@ from tests.server import Server, one_model, serving, settings
 
 KEY = "sesame-opens-4711"
 HERE = (ip_network("127.0.0.1/32"),)
+LONG = {"max_tokens": 3500, "temperature": 0}
 ALLOWED: dict[str, Any] = {"endpoint_networks": HERE, "endpoint_keys": ("FAR_KEY@127.0.0.1",)}
 
 
@@ -27,7 +28,7 @@ ALLOWED: dict[str, Any] = {"endpoint_networks": HERE, "endpoint_keys": ("FAR_KEY
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that runs the model; it asks for a key."""
     place = tmp_path_factory.mktemp("far")
-    model = tiny.card(tiny.build(place / "far-llama", window=4096), "far-llama")
+    model = tiny.card(tiny.endless(tiny.build(place / "far-llama", window=4096)), "far-llama")
     own = settings(place, one_model(place / "models", model), api_keys=(KEY,))
     with serving(Service(own)) as server:
         yield server
@@ -95,7 +96,7 @@ def test_chats_stream_and_a_stop_ends_the_computing_over_there(near: Server, far
     with near.http() as client:
         chat = client.post("/chat/start", json={"model": "cloud"}).json()["session_id"]
         with near.socket(chat) as socket:
-            socket.send("message", content="Hello!", settings={"max_tokens": 3500, "temperature": 1})
+            socket.send("message", content="Hello!", settings=LONG)
             pieces = [socket.next("token")["text"] for _ in range(3)]
             assert running(far) == 1
             socket.send("stop")
@@ -177,7 +178,7 @@ def test_many_are_asked_at_once(near: Server, far: Server):
 
         def begin(chat: str) -> int:
             with near.socket(chat) as socket:
-                socket.send("message", content="Hello!", settings={"max_tokens": 3500, "temperature": 1})
+                socket.send("message", content=f"Hello {chat}!", settings=LONG)
                 socket.next("token")
                 together.wait(20)
                 most = running(far)
