@@ -216,7 +216,8 @@ class Settings(BaseSettings):
         It is read anew each time, and kept nowhere. Raises `Forbidden` for any other variable or host:
         whoever registers an endpoint could else have every secret of the environment sent to him.
         """
-        if f"{name}@{host}".lower() not in {one.lower() for one in self.endpoint_keys}:
+        allowed = (one.partition("@") for one in self.endpoint_keys)
+        if not any(own == name and to.lower() == host.lower() for own, _, to in allowed):
             raise Forbidden(
                 f"key_env: {name} is not meant for {host}. The operator allows it by "
                 f"ENDPOINT_KEYS={name}@{host}, and sets {name}."

@@ -1,8 +1,9 @@
 """Settings of limits and doors, as an operator writes them."""
 
 import pytest
+from pydantic import SecretStr
 
-from inference_chat.errors import SettingsError
+from inference_chat.errors import Forbidden, SettingsError
 from inference_chat.settings import Settings
 
 
@@ -53,3 +54,13 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(SettingsError) as refused:
         Settings.load()
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_key_is_for_one_host_under_its_very_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FAR_KEY", "secret")
+    monkeypatch.setenv("far_key", "another")
+    told = Settings(endpoint_keys=("FAR_KEY@api.Example.com",))
+    assert told.endpoint_key("FAR_KEY", "API.example.com") == SecretStr("secret")
+    for name, host in (("far_key", "api.example.com"), ("FAR_KEY", "example.com")):
+        with pytest.raises(Forbidden, match="ENDPOINT_KEYS"):
+            told.endpoint_key(name, host)

@@ -71,14 +71,12 @@ class Answers:
                     self._reasons[index] = choice["finish_reason"]
         yield self.finished()
 
-    def finished(self, *, cancelled: bool = False) -> Finished:
+    def finished(self) -> Finished:
         """The end; raises `EndpointUnavailable` when the stream stopped before every answer had one."""
         usage = self._usage or Usage(completion_tokens=self._pieces)
-        notes: tuple[str, ...] = (
-            () if self._usage or cancelled else ("The endpoint told no token counts; pieces were counted.",)
-        )
-        if cancelled:
-            return Finished(finish_reasons=("cancelled",) * self._count, usage=usage)
+        notes: tuple[str, ...] = ()
+        if not self._usage:
+            notes = ("The endpoint told no token counts; pieces were counted.",)
         if len(self._reasons) < self._count:
             raise EndpointUnavailable(f"{self._name}: the endpoint stopped in mid-answer; try again.")
         if "content_filter" in self._reasons.values():

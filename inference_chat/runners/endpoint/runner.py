@@ -91,6 +91,9 @@ class EndpointRunner(Runner):
                 pause = self._pause(error, attempt)
                 if told or pause is None:
                     raise
+            except (InvalidRequest, ModelFailed):  # it has answered, if only to refuse
+                self._breaker.good()
+                raise
             else:
                 self._breaker.good()
                 return
