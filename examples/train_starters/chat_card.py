@@ -48,8 +48,8 @@ Free dialogues, written as strangers type, each answer judged by patterns of wha
 not contain, with the model's own answers in the history: **{right} of {turns} turns right
 ({share:.0%})**. The dialogues and the judge are in `examples/train_starters/chat_eval/`.
 
-{fresh_dialogues} dialogues of strangers were written before the wordings of the last training, and no model was looked at
-on them: **{fresh_right} of {fresh_turns} turns right ({fresh_share:.0%})**. That is the figure to expect.
+{fresh_dialogues} dialogues of strangers were written before the wordings of the last training, and no wording was
+changed after a model had been tried on them, though they helped to choose which weights to keep: **{fresh_right} of {fresh_turns} turns right ({fresh_share:.0%})**. That is the figure to expect.
 On {earlier_dialogues} earlier ones, whose mistakes were read before the wordings grew: {earlier_right} of {earlier_turns} ({earlier_share:.0%}).
 
 Read the other figures as upper bounds. Turns of more than three words are kept out of training as they

@@ -75,7 +75,7 @@ its word, and two heads of every layer begin by looking from the one to the othe
 from questions and conversations written by seeded generators, with the eye held still; loss on answers
 only; some questions carry stray words, so that new wordings do less harm. Questions about one picture stand
 side by side in one sequence and do not see each other, so that a picture is read once for all of them. Muon
-on matrices (the eye's convolutions included), AdamW on the rest, averaged weights, fp16. {course}To train it
+on matrices (the eye's convolutions included), AdamW on the rest, averaged weights, fp16. To train it
 again:
 
 ```
@@ -219,7 +219,7 @@ def measure(folder: Path, world: World, per_kind: int = PER_KIND) -> dict[str, A
 
 
 def finish(folder: Path, world: World, training: dict[str, object], per_kind: int = PER_KIND) -> None:
-    """Measures the folder and writes its card; `training` may tell in a sentence of an uncommon `course`."""
+    """Measures the folder and writes its card."""
     measured = measure(folder, world, per_kind) | {"training": training}
     looker = Looker(folder)
     kinds = measured["exact"]
@@ -245,7 +245,6 @@ def finish(folder: Path, world: World, training: dict[str, object], per_kind: in
         f"{text.num_hidden_layers} layers, width {text.hidden_size}, {text.vocab_size} tokens",
         side=SIDE,
         grid=GRID,
-        course=f"{training['course']} " if "course" in training else "",
         missed=f"Below the goal of 0.95 (describe 0.90): {', '.join(below)}." if below else "",
         samples=_samples(looker, world),
     )
