@@ -65,8 +65,9 @@ class Answer:
         return self._delta(shown)
 
     def close(self) -> TextDelta | None:
-        """What was held back at the end."""
-        held = self._stops.push(self._text.flush())
+        """What was held back at the end; of an answer that was stopped no unfinished character is shown,
+        since it may be gone on with."""
+        held = self._stops.push(self._text.flush() if self.reason else "")
         return self._delta(held + self._stops.flush())
 
     def _decoded(self, token: int, logits: Any) -> str:

@@ -82,6 +82,14 @@ def test_nobodys_text_changes_with_its_neighbours(folder: Path, runner: TextRunn
     assert len(batch) == 0
 
 
+def test_a_stopped_text_ends_with_a_whole_character(folder: Path, runner: TextRunner):
+    for one in requests(random.Random(0), 9)[6:]:
+        wanted = Result.of(open_runner(folder).run(one, Flag())).texts
+        for steps in range(1, 25):
+            texts = Result.of(Leaver(runner.run(one, stop := Flag()), stop, steps)).texts
+            assert all(whole.startswith(text) for text, whole in zip(texts, wanted, strict=True))
+
+
 def joining(runs: list[Iterator[Event]], chance: random.Random) -> list[list[Event]]:
     """Step runs in turn, each from a moment of its own."""
     waiting = Progress(phase="queued")
