@@ -208,9 +208,12 @@ class Ledger(Stored):
 
     # --- files -----------------------------------------------------------------------------------
 
-    def add_file(self, owner: str, filename: str, purpose: str, content: bytes) -> KeptFile:
+    def add_file(
+        self, owner: str, filename: str, purpose: str, content: bytes, id: str | None = None
+    ) -> KeptFile:
+        """Keep a file under `id`, which nobody can guess; a new one unless given."""
         file = KeptFile(
-            id=f"file-{new_id()}",
+            id=id or f"file-{new_id()}",
             owner=clean(owner),
             filename=clean(filename),
             purpose=clean(purpose),
@@ -236,8 +239,9 @@ class Ledger(Stored):
             return bytes(connection.scalar(select(files.c.content).where(files.c.id == id)) or b"")
 
     def files(self, owner: str, limit: int) -> Files:
-        """The newest first."""
-        wanted = select(*FACTS).where(files.c.owner == owner).order_by(files.c.created_at.desc())
+        """What was sent, and what batches have written, the newest first."""
+        own = (files.c.owner == owner) & files.c.id.startswith("file-")
+        wanted = select(*FACTS).where(own).order_by(files.c.created_at.desc())
         with self._database.read() as connection:
             return [KeptFile(**found) for found in connection.execute(wanted.limit(limit)).mappings()]
 

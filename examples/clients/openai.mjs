@@ -8,6 +8,9 @@ const ask = { model: "starter-chat", messages: [{ role: "user", content: "Hello!
 const answer = await client.chat.completions.create(ask);
 console.log(answer.choices[0].message.content);
 
+const response = await client.responses.create({ model: "starter-chat", input: "Hello!", max_output_tokens: 40 });
+console.log(response.output_text);
+
 for await (const chunk of await client.chat.completions.create({ ...ask, stream: true })) {
   process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
 }

@@ -1,7 +1,7 @@
 """Every route of the server on one page, what stands before them, and the page of the UI behind."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -27,10 +27,11 @@ from . import (
     operations,
     websocket,
 )
-from .docs import TAGS, add_docs, document_keys
-from .errors import HANDLERS, OtherMethods, problems
+from .docs import add_docs
+from .document import TAGS, complete
+from .errors import HANDLERS, PAGE_HANDLERS, OtherMethods, problems
 from .middleware import BodyLimit, Envelope, SameOrigin
-from .openai import audio, completions, others
+from .openai import audio, completions, others, responses, shapes
 from .openai import batches as lines
 from .openai import chat as completions_chat
 from .websocket import NO_VIEWS, Views
@@ -51,7 +52,7 @@ STREAMED = {
     for path in (
         *(f"inference/{group}" for group in ("text", "image", "video", "multimodal")),
         *(f"chat/{{id}}/{turn}" for turn in ("message", "regenerate", "continue")),
-        *("models/compare", "v1/chat/completions", "v1/completions"),
+        *("models/compare", "v1/chat/completions", "v1/completions", "v1/responses"),
     )
 }
 """Routes that answer with server-sent events when `stream` is set."""
@@ -61,6 +62,7 @@ EVENT = {
     "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
     "required": ["data"],
 }
+TRANSCRIBED = ("text/plain", "text/event-stream")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -119,7 +121,7 @@ def create_app(
     app.state.views = views
     _add_routes(app)
     add_docs(app)
-    document_keys(app)
+    complete(app)
     _refuse_other_methods(app)
     if door is not None:
         app.router.routes.extend(Route(path, door) for path in ("/gradio_api/mcp", "/gradio_api/mcp/"))
@@ -133,7 +135,7 @@ def _add_routes(app: FastAPI) -> None:
         more.setdefault("operation_id", endpoint.__name__)
         told = problems(401, 422, 429, 500, *statuses, openai=tag == "openai") | more.pop("responses", {})
         if (method, path) in STREAMED:
-            told[200] = {"content": {"text/event-stream": {"schema": EVENT}}}
+            told.setdefault(200, {})["content"] = {"text/event-stream": {"schema": EVENT}}
         app.add_api_route(path, endpoint, methods=[method], tags=[tag], responses=told, **more)
 
     model, reply = models.ModelAnswer, chat.Reply
@@ -215,29 +217,11 @@ def _add_routes(app: FastAPI) -> None:
     route("GET", "/chat/{id}/history", chat.history, "chat", 404)
     route("GET", "/chat/{id}/export", chat.export_chat, "chat", 404)
     route("PUT", "/chat/{id}/messages/{message_id}/feedback", chat.give_feedback, "chat", 404, 503)
+    socket: dict[str, Any] = {"status_code": 101, "response_class": Response}
+    route("GET", "/chat/{id}/ws", websocket.only_a_socket, "chat", 426, **socket)
     app.add_api_websocket_route("/chat/{id}/ws", websocket.chat_socket)
 
-    failures = (400, 404, 413, 415, 503, 504)
-    route("GET", "/v1/models", others.list_models, "openai", operation_id="list_openai_models")
-    route("GET", "/v1/models/{id}", others.retrieve_model, "openai", 404)
-    route("POST", "/v1/chat/completions", completions_chat.create_chat_completion, "openai", *failures)
-    route("POST", "/v1/completions", completions.create_completion, "openai", *failures)
-    route("POST", "/v1/embeddings", others.create_embeddings, "openai", *failures)
-    route("POST", "/v1/images/generations", others.create_image, "openai", *failures)
-    route("POST", "/v1/audio/transcriptions", audio.create_transcription, "openai", *failures)
-    route("POST", "/v1/audio/speech", audio.create_speech, "openai", *failures)
-    route("POST", "/v1/files", lines.create_file, "openai", 413, 503)
-    route("GET", "/v1/files", lines.list_files, "openai", 503)
-    route("GET", "/v1/files/{id}", lines.retrieve_file, "openai", 404, 503)
-    route("DELETE", "/v1/files/{id}", lines.delete_file, "openai", 404, 503)
-    content: dict[str, Any] = {"response_class": Response}
-    route("GET", "/v1/files/{id}/content", lines.file_content, "openai", 404, 503, **content)
-    route("POST", "/v1/batches", lines.create_batch, "openai", 404, 503)
-    route("GET", "/v1/batches", lines.list_batches, "openai", 404, 503)
-    named = {"operation_id": "get_openai_batch"}
-    route("GET", "/v1/batches/{id}", lines.retrieve_batch, "openai", 404, 503, **named)
-    named = {"operation_id": "cancel_openai_batch"}
-    route("POST", "/v1/batches/{id}/cancel", lines.cancel_batch, "openai", 404, 503, **named)
+    _add_openai(route)
 
     route("GET", "/cache/stats", operations.cache_stats, "operations")
     route("POST", "/cache/clear", operations.clear_cache, "operations")
@@ -252,6 +236,46 @@ def _add_routes(app: FastAPI) -> None:
         ("POST", "/signout", auth.sign_out),
     ):
         app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)
+
+
+def _add_openai(route: Callable[..., None]) -> None:
+    """The routes below `/v1`, each with the shape of its answer."""
+
+    def v1(method: str, path: str, endpoint: Any, shape: Any, *statuses: int, **more: Any) -> None:
+        kinds = more.pop("kinds", ())
+        answers = shapes.answers(shape, *kinds) if shape else {}
+        told: dict[str, Any] = {"responses": answers, "response_model": None}
+        route(method, f"/v1/{path}", endpoint, "openai", *statuses, **told | more)
+
+    failures = (400, 404, 413, 415, 503, 504)
+    named: dict[str, Any] = {"operation_id": "list_openai_models"}
+    v1("GET", "models", others.list_models, shapes.ModelList, **named)
+    v1("GET", "models/{id}", others.retrieve_model, shapes.ModelShape, 404)
+    v1("POST", "chat/completions", completions_chat.create_chat_completion, shapes.ChatCompletion, *failures)
+    v1("POST", "completions", completions.create_completion, shapes.Completion, *failures)
+    v1("POST", "responses", responses.create_response, shapes.ResponseShape, *failures)
+    v1("GET", "responses/{id}", responses.retrieve_response, shapes.ResponseShape, 404, 503)
+    v1("DELETE", "responses/{id}", responses.delete_response, shapes.ResponseDeleted, 404, 503)
+    v1("POST", "embeddings", others.create_embeddings, shapes.Embeddings, *failures)
+    v1("POST", "images/generations", others.create_image, shapes.Images, *failures)
+    text: dict[str, Any] = {"kinds": ("text/plain",)}
+    heard = shapes.Transcription
+    v1("POST", "audio/transcriptions", audio.create_transcription, heard, *failures, kinds=TRANSCRIBED)
+    v1("POST", "audio/translations", audio.create_translation, heard, *failures, **text)
+    sound: dict[str, Any] = {"response_class": audio.Spoken}
+    v1("POST", "audio/speech", audio.create_speech, None, *failures, **sound)
+    v1("POST", "files", lines.create_file, shapes.FileShape, 413, 503)
+    v1("GET", "files", lines.list_files, shapes.FileList, 503)
+    v1("GET", "files/{id}", lines.retrieve_file, shapes.FileShape, 404, 503)
+    v1("DELETE", "files/{id}", lines.delete_file, shapes.FileDeleted, 404, 503)
+    content: dict[str, Any] = {"response_class": lines.Lines}
+    v1("GET", "files/{id}/content", lines.file_content, None, 404, 503, **content)
+    v1("POST", "batches", lines.create_batch, shapes.BatchShape, 404, 503)
+    v1("GET", "batches", lines.list_batches, shapes.BatchList, 404, 503)
+    named = {"operation_id": "get_openai_batch"}
+    v1("GET", "batches/{id}", lines.retrieve_batch, shapes.BatchShape, 404, 503, **named)
+    named = {"operation_id": "cancel_openai_batch"}
+    v1("POST", "batches/{id}/cancel", lines.cancel_batch, shapes.BatchShape, 404, 503, **named)
 
 
 def _refuse_other_methods(app: FastAPI) -> None:
@@ -283,5 +307,6 @@ def _mount(app: FastAPI, demo: "gr.Blocks", service: Service, mount: dict[str, A
         run_history=False,
         mcp_server=False,
         max_file_size=service.settings.max_body_mb * MIB,
+        app_kwargs={"exception_handlers": PAGE_HANDLERS},
         **mount,
     )

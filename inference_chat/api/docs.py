@@ -2,7 +2,6 @@
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse
@@ -36,36 +35,6 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-
-
-TAGS = [
-    {
-        "name": "models",
-        "description": "What models there are, can do and cost; load and unload them.",
-    },
-    {"name": "inference", "description": "One input, one answer: text, pictures, clips, sounds, mixed."},
-    {"name": "chat", "description": "Conversations that the server keeps, with all their branches."},
-    {"name": "openai", "description": "The routes of OpenAI's API, for its clients as they are."},
-    {"name": "operations", "description": "How the server is doing."},
-]
-KEYS = {
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    "bearer": {"type": "http", "scheme": "bearer"},
-}
-"""Where a key goes; it is asked for where the operator has set `API_KEYS`."""
-
-
-def document_keys(app: FastAPI) -> None:
-    """Let the document say where a key goes, and that there may be no need of one."""
-    written = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = written()
-        document.setdefault("components", {})["securitySchemes"] = KEYS
-        document["security"] = [{}, *({name: []} for name in KEYS)]
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # how FastAPI lets its document be extended
 
 
 def add_docs(app: FastAPI) -> None:

@@ -56,6 +56,12 @@ FRAMEWORK_CODES = {
     413: "too_large",
     415: "unsupported_media_type",
 }
+NOT_JSON = "This route takes JSON: send the header `Content-Type: application/json`."
+# What it says of its own accord is less than what would help.
+BARE = {
+    "not_found": "There is nothing at this path; /docs lists every route.",
+    "method_not_allowed": "This method is not for this path; /docs lists every route.",
+}
 
 
 class Problem(BaseModel):
@@ -160,6 +166,8 @@ async def on_deliberate(request: Request, error: Exception) -> JSONResponse:
 async def on_invalid(request: Request, error: Exception) -> JSONResponse:
     """Answer a request whose fields do not fit the route."""
     assert isinstance(error, RequestValidationError)
+    if isinstance(error.body, bytes):  # FastAPI's sign that the body was not said to be JSON
+        return error_response(errors.UnsupportedMediaType(NOT_JSON), request.url.path)
     problem = make_problem(422, "invalid_request", explain_places(error.errors()))
     return respond(problem, path=request.url.path)
 
@@ -171,7 +179,8 @@ async def on_framework(request: Request, error: Exception) -> JSONResponse:
         problem = make_problem(422, "invalid_request", "The body is not JSON in UTF-8, or no whole form.")
         return respond(problem, path=request.url.path)
     code = FRAMEWORK_CODES.get(error.status_code, "invalid_request")
-    problem = make_problem(error.status_code, code, error.detail)
+    bare = error.detail == HTTPStatus(error.status_code).phrase
+    problem = make_problem(error.status_code, code, BARE.get(code, error.detail) if bare else error.detail)
     return respond(problem, dict(error.headers or {}), request.url.path)
 
 
@@ -193,6 +202,9 @@ HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: on_framework,
 }
 
+PAGE_HANDLERS = {404: on_framework, 405: on_framework}
+"""For paths that neither we nor the page behind our routes has; the page's other refusals are its own."""
+
 
 def explain_places(findings: Any) -> str:
     """Validation findings in one line, each with its place and without the value that was sent."""
@@ -210,6 +222,7 @@ WHEN = {
     413: "The body or the prompt is above its limit.",
     415: "This media type is not understood.",
     422: "A field is missing, unknown or out of its bounds.",
+    426: "Only a WebSocket is spoken here.",
     429: "Too many requests, or a quota is used up; see `Retry-After`.",
     500: "The model failed, or something unexpected; other requests go on.",
     503: "Overloaded, out of memory, or storage cannot be used; see `Retry-After`.",

@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -74,6 +76,18 @@ async def chat_socket(websocket: WebSocket, id: str, view: str = "") -> None:
         await websocket.close(UNKNOWN_SESSION, error.code)
     except WebSocketDisconnect:
         return
+
+
+async def only_a_socket(id: str) -> Response:
+    """One conversation over a WebSocket, in JSON text frames.
+
+    You send `{"type": "message", "content": …}` (with `model`, `settings`, `parent_id` where they are meant),
+    `{"type": "stop"}` and `{"type": "ping"}`. You get `ready`, then for each turn `typing`, `token`s and
+    `message`, or `error`, which leaves the socket open; `pong` for a ping. Without an upgrade: 426.
+    """
+    raise HTTPException(
+        426, "This path speaks WebSocket; connect with ws:// or wss://.", {"Upgrade": "websocket"}
+    )
 
 
 class Connection:

@@ -32,6 +32,10 @@ class SamplingOptions(Protocol):
     def min_p(self) -> float: ...
     @property
     def repetition_penalty(self) -> float: ...
+    @property
+    def presence_penalty(self) -> float: ...
+    @property
+    def frequency_penalty(self) -> float: ...
 
 
 class Sampler:
@@ -59,6 +63,9 @@ class Sampler:
         self._processors = LogitsProcessorList()
         if options.repetition_penalty != 1:
             self._processors.append(RepetitionPenaltyLogitsProcessor(options.repetition_penalty))
+        if options.presence_penalty or options.frequency_penalty:
+            penalty = WrittenPenalty(len(prompt), options.presence_penalty, options.frequency_penalty)
+            self._processors.append(penalty)
         self._processors.extend(rules)
         if self._processors:
             self._history = [list(prompt) for _ in range(rows)]
@@ -111,6 +118,28 @@ def _drawn(probabilities: Any, generator: Any) -> int:
     sums = probabilities.double().cumsum(0)
     place = torch.rand((), dtype=torch.float64, generator=generator) * sums[-1]
     return int(torch.searchsorted(sums, place, right=True))
+
+
+class WrittenPenalty:
+    """OpenAI's penalties: they count what the answer has so far, and not the prompt before it.
+
+    Logits of a token that was written `count` times lose `presence` once, and `frequency` for each time.
+    """
+
+    def __init__(self, start: int, presence: float, frequency: float) -> None:
+        """`start` is how many tokens the prompt has."""
+        self._start = start
+        self._presence = presence
+        self._frequency = frequency
+
+    def __call__(self, ids: Any, scores: Any) -> Any:
+        import torch
+
+        written = ids[:, self._start :]
+        counts = torch.zeros_like(scores).scatter_add_(
+            1, written, torch.ones_like(written, dtype=scores.dtype)
+        )
+        return scores - self._presence * (counts > 0) - self._frequency * counts
 
 
 class TopP:

@@ -53,6 +53,16 @@ class TextOptions(Options):
     repetition_penalty: float = Field(
         1.0, ge=0.5, le=2, description="Above 1, tokens that stood before become less likely."
     )
+    presence_penalty: float = Field(
+        0.0,
+        ge=-2,
+        le=2,
+        description="Above 0, tokens that the answer has already become less likely.",
+        json_schema_extra=PROGRAMS,
+    )
+    frequency_penalty: float = Field(
+        0.0, ge=-2, le=2, description="The same for each time that it has them.", json_schema_extra=PROGRAMS
+    )
     stop: tuple[Stop, ...] = Field(
         (), max_length=16, description="The answer ends before any of these texts."
     )

@@ -23,7 +23,7 @@ from . import (
 )
 from .news import news_of
 from .theme import LOOK
-from .tools import tools_of
+from .tools import describe, tools_of
 
 __all__ = ["MOUNT", "TABS", "build"]
 
@@ -58,6 +58,7 @@ def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:
         endpoints.add(service)
         media_endpoints.add(service)
         choosing_endpoints.add(service)
+    describe(demo)
     # An empty queue is looked at so often, in seconds. Gradio's 0.001 takes 6 % of a core from the models.
     demo._queue.sleep_when_free = 0.02
     return demo

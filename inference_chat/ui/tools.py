@@ -1,4 +1,4 @@
-"""The endpoints of Gradio's clients as tools for assistants: the same functions, texts and limits."""
+"""The endpoints of Gradio's clients: what their arguments are, and the same as tools for assistants."""
 
 import inspect
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +13,7 @@ from ..tasks import TASKS, Task
 from ..tools import Call, Tool, tool_of
 
 FILE = "a `data:` URL, `media:ID`, or an http(s) link where the operator allows them"
+UPLOAD = "a file that was uploaded; in Python `handle_file(PATH)`"
 TOLD = {
     "plan": "Whether several models may answer together, step by step.",
     "message": "What to say.",
@@ -21,9 +22,9 @@ TOLD = {
     "prompt": "The text to go on from, or what to draw or film.",
     "text": "What to ask or say.",
     "question": "What to ask about it.",
-    "image": f"A picture: {FILE}.",
-    "video": f"A clip: {FILE}.",
-    "files": f"Pictures, sounds and clips: each {FILE}.",
+    "image": "A picture: FILE.",
+    "video": "A clip: FILE.",
+    "files": "Pictures, sounds and clips: each FILE.",
     "models": "Two to six, each `name` or `name@version`.",
     "in_turn": "Whether to run one after the other, so that each is timed alone.",
     "description": "What somebody wants to do, in free words; limits in it are understood.",
@@ -48,7 +49,14 @@ DOES: dict[str, tuple[Task, ...]] = {
     "compare": tuple(OPTIONS),
 }
 """Endpoint → the tasks whose parameters it takes."""
-NAMES = {"chat": ("reply", "session_id")}
+NAMES = {"chat": ("reply", "session_id"), "generate": ("text",)}
+"""What the values of an endpoint are called, where it is not `answer`."""
+OWN = {
+    "register_model": {
+        "model": "The record: `name`, and `file_path`, `hub_id` or `endpoint`; see `POST /models` at `/docs`."
+    }
+}
+"""What arguments are that mean something else here."""
 
 
 def tools_of(demo: gr.Blocks) -> list[Tool]:
@@ -58,10 +66,36 @@ def tools_of(demo: gr.Blocks) -> list[Tool]:
             function.fn,
             str(function.api_name),
             _call(function.fn),
-            told=TOLD | {"parameters": _parameters(str(function.api_name))},
+            told=told_of(str(function.api_name), FILE),
             instead={FileData: str},
             names=NAMES.get(str(function.api_name), ()),
         )
+        for function in _public(demo)
+    ]
+
+
+def describe(demo: gr.Blocks) -> None:
+    """Let Gradio's clients read what every argument and value is; `view_api()` shows it."""
+    for function in _public(demo):
+        name = str(function.api_name)
+        told, names = told_of(name, UPLOAD), inspect.signature(function.fn).parameters
+        given = [one for one in names if one != "request"]
+        for part, component in zip(given, function.inputs, strict=True):
+            component.label = part
+            component._api_info["additional_description"] = told[part]
+        for part, component in zip(NAMES.get(name, ("answer",)), function.outputs, strict=True):
+            component.label = part
+
+
+def told_of(endpoint: str, file: str) -> dict[str, str]:
+    """What each argument of an endpoint is, where a file is given as `file` says."""
+    said = {name: text.replace("FILE", file) for name, text in TOLD.items()}
+    return said | OWN.get(endpoint, {}) | {"parameters": _parameters(endpoint)}
+
+
+def _public(demo: gr.Blocks) -> list[Any]:
+    return [
+        function
         for function in demo.fns.values()
         if function.api_visibility == "public" and function.fn is not None
     ]

@@ -89,6 +89,16 @@ def test_hugging_faces_client_chats(hub: InferenceClient, client: OpenAI):
     assert pieces[-1].usage.total_tokens == whole.usage.total_tokens
 
 
+def test_hugging_faces_client_needs_no_name_of_a_model(hub: InferenceClient, client: OpenAI):
+    said = hub.chat_completion(HELLO, max_tokens=12, temperature=0)
+    how: Any = {"messages": HELLO, "max_tokens": 12, "temperature": 0}
+    assert (
+        said.choices[0].message.content
+        == client.chat.completions.create(model="", **how).choices[0].message.content
+    )
+    assert said.model == client.chat.completions.create(model="starter-chat", **how).model
+
+
 def test_hugging_faces_client_gets_objects_and_calls(hub: InferenceClient):
     how: Any = {"model": "caller", "messages": HELLO, "max_tokens": 200, "seed": 1}
     written = hub.chat_completion(response_format=FORM, **how).choices[0].message.content
@@ -129,6 +139,31 @@ def test_sounds_are_written_down(client: OpenAI):
     assert isinstance(client.audio.transcriptions.create(model="starter-listener", file=sound).text, str)
     with pytest.raises(openai.BadRequestError):
         client.audio.transcriptions.create(model="starter-listener", file=("x.wav", io.BytesIO(b"nothing")))
+
+
+def test_words_have_times(client: OpenAI, server: Server):
+    speech = CARDS.parent / "examples" / "inputs" / "speech" / "what-is-12-plus-7.ogg"
+    heard = client.audio.transcriptions.create(
+        model="starter-listener",
+        file=speech,
+        response_format="verbose_json",
+        timestamp_granularities=["word"],
+    )
+    assert heard.words is not None
+    assert [word.word for word in heard.words][:2] == ["What", "is"]
+    assert [word.start for word in heard.words] == sorted(word.start for word in heard.words)
+    with (
+        pytest.warns(DeprecationWarning, match="deprecated"),
+        pytest.raises(openai.UnprocessableEntityError, match="not translate"),
+    ):
+        client.audio.translations.create(model="starter-listener", file=speech)
+
+
+def test_what_was_written_is_penalized(client: OpenAI):
+    how: Any = {"model": "starter-chat", "prompt": "hi", "max_tokens": 30, "temperature": 0}
+    plain = client.completions.create(**how).choices[0].text
+    spread = client.completions.create(**how, frequency_penalty=2, presence_penalty=2).choices[0].text
+    assert plain.count("Hi") > 3 * spread.count("Hi")
 
 
 def test_texts_become_vectors(client: OpenAI):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from inference_chat.service import Service
-from tests.server import serving, settings
+from tests.server import Server, serving, settings
 
 
 def same(file: str) -> str:
@@ -22,6 +23,12 @@ def demo() -> gr.Blocks:
         given, got = gr.File(), gr.File()
         gr.Button().click(same, given, got, api_name="same")
     return blocks
+
+
+@pytest.fixture
+def page(tmp_path: Path, demo: gr.Blocks) -> Iterator[Server]:
+    with serving(Service(settings(tmp_path)), demo) as running:
+        yield running
 
 
 def run(http: httpx.Client, path: str) -> str:
@@ -47,6 +54,32 @@ def test_routes_stand_before_the_page(tmp_path: Path, demo: gr.Blocks):
         assert http.get("/").headers["content-type"].startswith("text/html")
         assert http.get("/healthz").json()["status"] == "ok"
         assert http.get("/").headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/models/a/b", "/inference/nothing", "/v1/nothing", "/v1", "/%00"]
+)
+def test_paths_that_nobody_has_are_told_as_everywhere(page: Server, path: str):
+    with page.http() as http:
+        for method in ("GET", "POST"):
+            answer = http.request(method, path, json={})
+            told = answer.json()
+            assert answer.status_code in (404, 405)
+            if path.startswith("/v1/"):
+                assert told["error"]["code"] == "not_found"
+            else:
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert (told["code"], told["status"]) == (
+                    "not_found" if answer.status_code == 404 else "method_not_allowed",
+                    answer.status_code,
+                )
+            assert "/docs" in answer.text
+
+
+def test_the_page_says_its_own_refusals(page: Server):
+    with page.http() as http:
+        assert http.get("/gradio_api/file=/etc/hostname").json()["detail"].startswith("File not allowed")
+        assert http.get("/gradio_api/queue/join").json()["code"] == "method_not_allowed"
 
 
 def test_a_key_guards_the_page_too(tmp_path: Path, demo: gr.Blocks):

@@ -111,6 +111,41 @@ def test_refusals_are_the_clients_own_errors(client: OpenAI):
         client.completions.create(model=MODEL, prompt=[])
 
 
+def test_fields_that_change_nothing_here_are_taken(client: OpenAI):
+    more: dict[str, Any] = {
+        "logit_bias": {},
+        "modalities": ["text"],
+        "reasoning_effort": "low",
+        "verbosity": "low",
+        "prediction": {"type": "content", "content": "x"},
+        "store": False,
+        "metadata": {"a": "b"},
+        "service_tier": "auto",
+        "user": "u",
+        "safety_identifier": "s",
+        "prompt_cache_key": "p",
+    }
+    plain = client.chat.completions.create(model=MODEL, messages=HELLO, **SHORT)
+    assert (
+        client.chat.completions.create(model=MODEL, messages=HELLO, **SHORT, **more).choices == plain.choices
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"functions": [{"name": "f"}]}, "use `tools`"),
+        ({"logit_bias": {"5": 1}}, "logit_bias"),
+        ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
+        ({"web_search_options": {}}, "web_search_options"),
+        ({"temprature": 1}, "temprature"),
+    ],
+)
+def test_fields_that_would_change_something_are_not(client: OpenAI, more: dict[str, Any], words: str):
+    with pytest.raises(openai.UnprocessableEntityError, match=words):
+        client.chat.completions.create(model=MODEL, messages=HELLO, extra_body=more)
+
+
 def test_a_model_that_cannot_embed_says_so(client: OpenAI):
     with pytest.raises(openai.UnprocessableEntityError) as refused:
         client.embeddings.create(model=MODEL, input="Hello")
@@ -122,9 +157,10 @@ def test_every_refusal_below_v1_has_openais_shape(server: Server):
         answers = [
             http.get("/v1/nothing"),
             http.post("/v1/chat/completions", content="{"),
+            http.post("/v1/chat/completions", content="{", headers={"Content-Type": "application/json"}),
             http.post("/v1/chat/completions", json={}, headers={"sec-fetch-site": "cross-site"}),
         ]
-    assert [answer.status_code for answer in answers] == [404, 422, 403]
+    assert [answer.status_code for answer in answers] == [404, 415, 422, 403]
     assert all(answer.json()["error"].keys() == {"message", "type", "param", "code"} for answer in answers)
 
 

@@ -30,7 +30,8 @@ def said(server: str, place: Path, *command: str) -> str:
     done = subprocess.run(
         command,
         cwd=place,
-        env=os.environ | {"INFERENCE_CHAT_URL": server},
+        # Hugging Face's client takes itself for offline otherwise; it asks nobody but the server.
+        env=os.environ | {"INFERENCE_CHAT_URL": server, "HF_HUB_OFFLINE": "0"},
         capture_output=True,
         text=True,
         timeout=120,
@@ -47,6 +48,7 @@ def said(server: str, place: Path, *command: str) -> str:
         ("websocket.py", "\n"),
         ("gradio_python.py", "["),
         ("openai_python.py", "Refused: "),
+        ("hugging_face.py", "Refused: "),
         ("mcp_client.py", "session_id"),
     ],
 )

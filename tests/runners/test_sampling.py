@@ -52,6 +52,16 @@ def test_scores_are_those_of_generate(tiny_llama: Path, options: dict[str, Any])
     assert torch.allclose(found, wanted, atol=1e-4)
 
 
+def test_penalties_count_the_answer_and_not_its_prompt():
+    logits = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    row = sampler(prompt=(0, 0), temperature=1.0, presence_penalty=0.5, frequency_penalty=0.25)
+    assert torch.equal(row.scores(logits, [0]), logits)
+    for token in (1, 2, 2):
+        only = torch.full((1, 4), float("-1e9")).index_fill_(1, torch.tensor([token]), 0.0)
+        assert row.choose(only, [0]) == [token]
+    assert torch.allclose(row.scores(logits, [0]), torch.tensor([[1.0, 0.25, 0.0, 0.0]]))
+
+
 def test_tokens_are_drawn_as_often_as_they_are_likely():
     chosen, logits = sampler(seed=4), torch.tensor([[0.6, 0.3, 0.1]]).log()
     counts = Counter(chosen.choose(logits, [0])[0] for _ in range(3000))

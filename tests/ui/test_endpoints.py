@@ -43,6 +43,21 @@ def test_parameters_have_types_and_defaults(client: Client):
     assert (second["parameter_name"], second["parameter_default"]) == ("session_id", None)
 
 
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_argument_and_value_says_what_it_is(client: Client, name: str):
+    endpoint = endpoints(client)[f"/{name}"]
+    for argument in endpoint["parameters"]:
+        assert argument["python_type"]["description"], argument["parameter_name"]
+    assert not {value["label"] for value in endpoint["returns"]} & {"1st", "2nd"}
+
+
+def test_what_is_read_by_people_has_it_too(client: Client):
+    shown = client.view_api(print_info=False, return_format="str")
+    assert "message: str (required)  (What to say.)" in shown
+    assert "temperature" in shown
+    assert "-> (reply, session_id)" in shown
+
+
 def test_a_conversation_goes_on(client: Client):
     text, session = client.predict("Hello", parameters=SHORT, api_name="/chat")
     assert text

@@ -23,14 +23,17 @@ from ..dependencies import TheCaller, TheService
 from ..errors import Problem, openai_problem
 from .chat import ChatRequest, start_chat_completion
 from .completions import CompletionRequest, start_completion
+from .items import ResponseRequest
 from .others import EmbeddingRequest, start_embeddings
-from .wire import Asked, Started
+from .responses import start_response
+from .wire import Started
 
 Starts = Callable[[Service, Caller, Any], Awaitable[Started]]
 ENDPOINTS: dict[str, tuple[type[BaseModel], Starts]] = {
     "/v1/chat/completions": (ChatRequest, start_chat_completion),
     "/v1/completions": (CompletionRequest, start_completion),
     "/v1/embeddings": (EmbeddingRequest, start_embeddings),
+    "/v1/responses": (ResponseRequest, start_response),
 }
 """What lines may ask for."""
 STATES = {"running": "in_progress"}
@@ -44,7 +47,7 @@ async def create_file(
     service: TheService,
     caller: TheCaller,
     file: Annotated[UploadFile, File()],
-    purpose: Annotated[str, Form(max_length=64)] = "batch",
+    purpose: Annotated[str, Form(max_length=64, description="What for; only `batch` is used.")] = "batch",
 ) -> Response:
     """Keep a file of requests, for 30 days."""
     content = await file.read()
@@ -66,10 +69,14 @@ async def retrieve_file(service: TheService, caller: TheCaller, id: str) -> JSON
     return _file(await asyncio.to_thread(service.batches.ledger.file, id, caller.owner))
 
 
+class Lines(Response):
+    media_type = "application/jsonl"
+
+
 async def file_content(service: TheService, caller: TheCaller, id: str) -> Response:
     """The file itself."""
     content = await asyncio.to_thread(service.batches.ledger.content, id, caller.owner)
-    return Response(content, media_type="application/jsonl")
+    return Lines(content)
 
 
 async def delete_file(service: TheService, caller: TheCaller, id: str) -> JSON:
@@ -89,10 +96,13 @@ def _file(kept: KeptFile) -> JSON:
 class BatchOrder(BaseModel):
     """A file of lines `{"custom_id", "method": "POST", "url", "body"}`, and where its lines are to go."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={"examples": [{"input_file_id": "file-0", "endpoint": "/v1/chat/completions"}]},
+    )
 
     input_file_id: str
-    endpoint: Literal["/v1/chat/completions", "/v1/completions", "/v1/embeddings"]
+    endpoint: Literal["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"]
     completion_window: str = Field("24h", description="Taken and not used: work begins at once.")
     metadata: dict[str, str] | None = None
 
@@ -246,7 +256,7 @@ async def _answer(service: Service, caller: Caller, line: JSON) -> JSON:
         body = shape.model_validate(line["body"])
     except ValidationError as error:
         raise InvalidRequest(explain(error)) from None
-    if isinstance(body, Asked) and body.stream:
+    if getattr(body, "stream", None):
         raise InvalidRequest("stream: lines of a batch are answered as a whole; leave it out.")
     started = await start(service, caller, body)
     try:

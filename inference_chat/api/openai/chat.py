@@ -1,7 +1,7 @@
 """`POST /v1/chat/completions`."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
@@ -19,7 +19,13 @@ from ...service import Service
 from ...tasks import Group
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
-from .wire import FINISHED, WIRE, Asked, Started, begun, chat_logprobs, usage_of, writing
+from .wire import FINISHED, WIRE, Asked, Started, begun, chat_logprobs, unsupported, usage_of, writing
+
+EXAMPLE: JSON = {
+    "model": "starter-chat",
+    "messages": [{"role": "user", "content": "Hello! What can you do?"}],
+    "max_tokens": 64,
+}
 
 
 class ChatTurn(BaseModel):
@@ -50,6 +56,8 @@ class ChatTurn(BaseModel):
 class ChatRequest(Asked):
     """A conversation to be answered."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
     messages: tuple[ChatTurn, ...] = Field(min_length=1)
     max_tokens: int | None = None
     max_completion_tokens: int | None = Field(None, description="The newer name of `max_tokens`.")
@@ -63,10 +71,23 @@ class ChatRequest(Asked):
     )
     tool_choice: Any = Field(None, description="`none`, `auto`, `required`, or the function to call.")
     parallel_tool_calls: bool | None = None
+    modalities: tuple[Literal["text"], ...] | None = Field(
+        None, description="Only text; see `/v1/audio/speech`."
+    )
+    audio: JSON | None = Field(None, description="Only unset.")
+    functions: list[JSON] | None = Field(None, description="Only unset: the older name of `tools`.")
+    function_call: Any = Field(None, description="Only unset: the older name of `tool_choice`.")
+    web_search_options: JSON | None = Field(None, description="Only unset.")
+    reasoning_effort: str | None = Field(None, description="Taken and not used, as are the next ones.")
+    verbosity: str | None = None
+    prediction: JSON | None = None
 
     @property
     def options(self) -> JSON:
         """Parameters of the run; raises `InvalidRequest` for what cannot be honoured."""
+        if self.functions or self.function_call:
+            raise InvalidRequest("functions: use `tools` and `tool_choice`, which took their place.")
+        unsupported(audio=self.audio, web_search_options=self.web_search_options is not None)
         if self.top_logprobs and not self.logprobs:
             raise InvalidRequest("top_logprobs: needs `logprobs` to be true.")
         names = {"response_format", "tools", "tool_choice", "parallel_tool_calls"}
@@ -99,10 +120,15 @@ async def start_chat_completion(service: Service, caller: Caller, body: ChatRequ
 
 async def _start(service: Service, caller: Caller, body: ChatRequest) -> Job:
     messages = tuple(turn.message for turn in body.messages)
+    return await start_chat(service, caller, body.model, messages, body.options)
+
+
+async def start_chat(
+    service: Service, caller: Caller, model: str | None, messages: Sequence[Message], parameters: JSON
+) -> Job:
+    """Begin the answer to a conversation; raises what is wrong with it."""
     group: Group | None = "text" if all(isinstance(one.content, str) for one in messages) else None
-    job = await service.infer(
-        caller, group=group, model=body.model, messages=messages, parameters=body.options
-    )
+    job = await service.infer(caller, group=group, model=model, messages=messages, parameters=parameters)
     writing(job)
     return job
 

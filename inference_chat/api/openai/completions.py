@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Annotated, Any
 
 from fastapi import Body
-from pydantic import Field, StrictInt
+from pydantic import ConfigDict, Field, StrictInt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -21,10 +21,13 @@ from ..streaming import only_reader, stream, wait
 from .wire import FINISHED, WIRE, Asked, Started, begun, text_logprobs, unsupported, usage_of, writing
 
 Tokens = tuple[StrictInt, ...]
+EXAMPLE: JSON = {"model": "starter-chat", "prompt": "Once upon a time", "max_tokens": 32, "seed": 7}
 
 
 class CompletionRequest(Asked):
     """One text or several; the choices of each follow those of the one before."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     prompt: str | tuple[str, ...] | Tokens | tuple[Tokens, ...] = Field(
         description="A text, or a list of the model's own tokens; or several of one kind."
@@ -35,12 +38,12 @@ class CompletionRequest(Asked):
         None, description="The text begins with the prompt; with `logprobs` its tokens have theirs too."
     )
     suffix: str | None = Field(None, description="Only unset.")
-    best_of: int | None = Field(None, description="Only unset.")
+    best_of: int | None = Field(None, description="Only unset, or as `n`.")
 
     @property
     def options(self) -> JSON:
         """Parameters of the run; raises `InvalidRequest` for what cannot be honoured."""
-        unsupported(suffix=self.suffix, best_of=self.best_of)
+        unsupported(suffix=self.suffix, best_of=self.best_of if self.best_of != (self.n or 1) else None)
         told = self.parameters
         return told | self.model_dump(include={"max_tokens", "logprobs", "echo"}, exclude_none=True)
 

@@ -22,7 +22,7 @@ from ...schema import JSON
 from ...service import Service
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, wait
-from .wire import Started, usage_of
+from .wire import ModelName, Started, unsupported, usage_of
 
 
 async def list_models(service: TheService, _caller: TheCaller) -> JSON:
@@ -31,7 +31,7 @@ async def list_models(service: TheService, _caller: TheCaller) -> JSON:
     return {"object": "list", "data": [_model(item) for item in items]}
 
 
-async def retrieve_model(service: TheService, id: str) -> JSON:
+async def retrieve_model(service: TheService, _caller: TheCaller, id: str) -> JSON:
     """One model."""
     return _model(await service.models.get(id))
 
@@ -46,12 +46,19 @@ def _model(record: JSON) -> JSON:
 class EmbeddingRequest(BaseModel):
     """Texts to turn into vectors."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"input": ["A small cat", "A little cat"]}]}
+    )
 
-    model: str
-    input: str | tuple[str, ...]
+    model: ModelName = None
+    input: str | tuple[str, ...] = Field(
+        description="A text, or several; not tokens, which differ from model to model."
+    )
     encoding_format: Literal["float", "base64"] = "float"
-    user: str | None = None
+    dimensions: int | None = Field(
+        None, description="Only unset: vectors have the length that the model gives."
+    )
+    user: str | None = Field(None, description="Taken and not used.")
 
 
 async def create_embeddings(
@@ -64,6 +71,7 @@ async def create_embeddings(
 
 async def start_embeddings(service: Service, caller: Caller, body: EmbeddingRequest) -> Started:
     """The same for a row of a batch."""
+    unsupported(dimensions=body.dimensions)
     texts = (body.input,) if isinstance(body.input, str) else body.input
     asked: JSON = {"task": "feature-extraction", "model": body.model}
     jobs = await service.infer_all(caller, [asked | {"prompt": text} for text in texts])
@@ -90,10 +98,12 @@ def _base64(values: tuple[float, ...]) -> str:
 class ImageRequest(BaseModel):
     """A picture to draw; parameters of the model may stand beside the fields of OpenAI."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"examples": [{"prompt": "A house by the sea", "size": "256x256"}]}
+    )
 
     prompt: str
-    model: str | None = None
+    model: ModelName = None
     n: int = Field(1, ge=1)
     size: str | None = Field(None, description="WIDTHxHEIGHT in pixels; unset or `auto`: the model's own.")
     response_format: Literal["b64_json", "url"] = Field("b64_json", description="`url` is a data: URL.")

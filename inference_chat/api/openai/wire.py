@@ -4,9 +4,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from ...errors import InferenceChatError, InvalidRequest, UnsupportedTask
@@ -34,8 +34,25 @@ WRITES = {
     Task.ANY_TO_ANY,
     Task.AUTOMATIC_SPEECH_RECOGNITION,
 }
+PARAMETERS = {"temperature", "top_p", "n", "seed", "stop", "top_k", "min_p", "repetition_penalty"} | {
+    "presence_penalty",
+    "frequency_penalty",
+}
+"""Fields that are options of the runner under the same names."""
 PATIENCE = 10.0
 """Seconds until an answer that has not begun is begun as a stream, so that proxies see something."""
+
+
+def _named(model: str | None) -> str | None:
+    """Hugging Face's client says `dummy` where it was told no model."""
+    return None if model in ("", "dummy") else model
+
+
+ModelName = Annotated[
+    str | None,
+    AfterValidator(_named),
+    Field(description="`name` or `name@version`, as `GET /v1/models` lists them; unset: the default one."),
+]
 
 
 class StreamOptions(BaseModel):
@@ -51,7 +68,7 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str = Field(description="`name` or `name@version`, as `GET /v1/models` lists them.")
+    model: ModelName = None
     temperature: float | None = None
     top_p: float | None = None
     n: int | None = None
@@ -62,18 +79,22 @@ class Asked(BaseModel):
     top_k: int | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
-    presence_penalty: Literal[0] | None = Field(None, description="Only 0; see `repetition_penalty`.")
-    frequency_penalty: Literal[0] | None = Field(None, description="Only 0; see `repetition_penalty`.")
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: JSON | None = Field(None, description="Only empty: tokens differ from model to model.")
     user: str | None = Field(None, description="Taken and not used, as are the next ones.")
     metadata: JSON | None = None
     store: bool | None = None
     service_tier: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
 
     @property
     def parameters(self) -> JSON:
         """What was given, under the names of the runner's options."""
-        names = {"temperature", "top_p", "n", "seed", "stop", "top_k", "min_p", "repetition_penalty"}
-        return self.model_dump(include=names, exclude_none=True)
+        unsupported(logit_bias=self.logit_bias)
+        return self.model_dump(include=PARAMETERS, exclude_none=True)
 
 
 def _encode(frame: JSON) -> bytes:

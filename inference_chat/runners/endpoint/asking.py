@@ -11,8 +11,8 @@ from ..multimodal import ASK, ASKS
 from ..text import TextOptions
 
 STANDARD = ("max_tokens", "temperature", "top_p", "seed", "n")
-BEYOND = ("top_k", "min_p", "repetition_penalty")
-"""What vLLM, SGLang, TGI and this program know, and others refuse: told only where it was chosen."""
+BEYOND = ("top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
+"""Told only where it was chosen: some servers refuse it; vLLM, SGLang, TGI and this program know it."""
 
 
 def turns(request: Request) -> list[JSON]:
