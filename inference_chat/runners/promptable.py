@@ -6,7 +6,7 @@ so a PIL processor with the same settings does it here.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import InvalidRequest
@@ -16,9 +16,8 @@ from ..schema import Options, Request
 from .checkpoint import Checkpoint
 from .loading import load_model
 from .masks import region, tell_regions
-from .pace import Pace
 from .prompts import MaskOptions, ShownOptions
-from .tracking import Follows, TrackingOptions
+from .tracking import Follow, Follows, Look, TrackingOptions
 from .vision import Size, Tensors
 
 if TYPE_CHECKING:
@@ -80,10 +79,8 @@ class PromptableRunner(Follows):
         _some(options)
         options.check(info.width, info.height)
 
-    def looking(
-        self, options: TrackingOptions, info: ClipInfo, pace: Pace
-    ) -> Callable[[Sequence[Frame]], list[tuple[Label, ...]]]:
-        """What turns frames into what is followed in them, with boxes in pixels of their pictures."""
+    def looking(self, options: TrackingOptions, info: ClipInfo) -> tuple[Look, Follow]:
+        """What finds what was shown in frames; it follows by itself."""
         memory: Memory | None = None
 
         def one(frame: Frame) -> tuple[Label, ...]:
@@ -96,7 +93,7 @@ class PromptableRunner(Follows):
                 memory = Memory(self, shown, (picture.height, picture.width))
             return memory.labels(picture, options.threshold or 0.0)
 
-        return lambda batch: pace.timed(len(batch), lambda: [one(frame) for frame in batch])
+        return lambda batch: [one(frame) for frame in batch], lambda _, found: found
 
 
 class Memory:

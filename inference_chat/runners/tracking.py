@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from math import ceil
 from threading import Event as Flag
 from typing import Annotated
@@ -14,6 +15,7 @@ from ..media import TAKEN, ClipInfo, Film, Frame, Frames
 from ..media.motion import Line, Zone
 from ..schema import Request
 from ..tasks import Task
+from .behind import Behind
 from .detection import DetectorRunner, ZeroShotDetectorRunner
 from .follower import WEAK, Follower
 from .overlay import Overlay
@@ -26,6 +28,9 @@ PATIENCE = 0.05
 DRAWN_SIDE = 1280
 """Longest side of the annotated clip, in pixels."""
 Drawn = tuple[Sequence[Label], float]
+Look = Callable[[Sequence[Frame]], Sequence[tuple[Label, ...]]]
+Seen = tuple[Frame, tuple[Label, ...]]
+Follow = Callable[[Frame, tuple[Label, ...]], tuple[Label, ...]]
 Corners = Annotated[Zone, Field(min_length=3, max_length=100)]
 
 
@@ -97,18 +102,18 @@ class Follows(DetectorRunner):
             height=info.height,
         )
         yield pace.progress()
-        look = self.looking(options, info, pace)
-        while not stop.is_set() and (batch := frames.take(pace.batch, PATIENCE)) is not None:
-            if not batch:  # the decoder is behind: others may go on
-                yield pace.progress()
-                continue
-            for frame, found in zip(batch, look(batch), strict=True):
-                scale = info.width / frame.picture.width
-                if film:
-                    yield from self._drawn(film, frame, found, stop, pace)
-                items = tuple(_scaled(label, scale) for label in found)
-                yield Labels(items=items, frame=frame.index, time_s=frame.time_s)
-            yield pace.progress(len(batch))
+        look, follow = self.looking(options, info)
+        with Behind[Seen, Seen](lambda seen: (seen[0], follow(*seen))) as behind:
+            while not stop.is_set() and (batch := frames.take(pace.batch, PATIENCE)) is not None:
+                if not batch:  # the decoder is behind: others may go on
+                    yield pace.progress()
+                    continue
+                seen = pace.timed(len(batch), partial(look, batch))
+                for frame, found in behind.hand(tuple(zip(batch, seen, strict=True))):
+                    yield from self._told(frame, found, info, film, stop, pace)
+                yield pace.progress(len(batch))
+            for frame, found in behind.rest():
+                yield from self._told(frame, found, info, film, stop, pace)
         if stop.is_set():
             yield Finished(finish_reasons=("cancelled",), notes=frames.notes)
             return
@@ -127,20 +132,33 @@ class Follows(DetectorRunner):
             )
         self._check(self.example.model_copy(update={"labels": options.labels}))
 
-    def looking(
-        self, options: TrackingOptions, info: ClipInfo, pace: Pace
-    ) -> Callable[[Sequence[Frame]], list[tuple[Label, ...]]]:
-        """What turns frames into what is followed in them, with boxes in pixels of their pictures."""
+    def looking(self, options: TrackingOptions, info: ClipInfo) -> tuple[Look, Follow]:
+        """What finds things in frames, and what follows them, outside the inference thread.
+
+        Boxes are in pixels of the frames' pictures.
+        """
         follower, sure = self._follower(options, info), self._sure(options)
 
         def look(batch: Sequence[Frame]) -> list[tuple[Label, ...]]:
-            seen = self.detect([frame.picture for frame in batch], sure * WEAK, options.labels)
-            return [
-                follower.update(found, frame.time_s, frame.picture)
-                for frame, found in zip(batch, seen, strict=True)
-            ]
+            return self.detect([frame.picture for frame in batch], sure * WEAK, options.labels)
 
-        return lambda batch: pace.timed(len(batch), lambda: look(batch))
+        return look, lambda frame, found: follower.update(found, frame.time_s, frame.picture)
+
+    def _told(
+        self,
+        frame: Frame,
+        found: Sequence[Label],
+        info: ClipInfo,
+        film: Film[Drawn] | None,
+        stop: Flag,
+        pace: Pace,
+    ) -> Iterator[Event]:
+        """What is followed in a frame, in pixels of the clip."""
+        if film:
+            yield from self._drawn(film, frame, found, stop, pace)
+        scale = info.width / frame.picture.width
+        items = tuple(_scaled(label, scale) for label in found)
+        yield Labels(items=items, frame=frame.index, time_s=frame.time_s)
 
     def _drawn(
         self, film: Film[Drawn], frame: Frame, found: Sequence[Label], stop: Flag, pace: Pace
