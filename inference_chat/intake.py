@@ -11,7 +11,8 @@ from .chats.turns import check_text
 from .errors import BadMedia, InvalidRequest, UnsupportedTask
 from .media import HEAD, Links, MediaStore, from_data_url, kind_of
 from .models.models import Models
-from .registry.senses import AUTO, NOUNS
+from .registry.senses import ASKED, AUTO, NOUNS
+from .runners import OPTIONS
 from .schema import (
     JSON,
     AudioPart,
@@ -26,6 +27,7 @@ from .schema import (
     explain,
 )
 from .settings import Settings
+from .suggested import FINDS, suggested
 from .tasks import TASKS, Group, Kind, Needs, Task
 
 
@@ -118,7 +120,9 @@ class Intake:
         kind = self.task(group, task, model, files, prompt, given)
         if kind == Task.ANY_TO_ANY and model is None:
             model = AUTO.id if plan else self._alone(files)
-        if kind == Task.ANY_TO_ANY and prompt is None and files and not told:
+        if model is None and plan and self._planned(kind):
+            model = AUTO.id
+        if prompt is None and files and not told and (kind == Task.ANY_TO_ANY or model == AUTO.id):
             prompt = ""  # the files say it all
         record = self._models.record(model, kind)
         if kind == Task.IMAGE_TO_IMAGE and isinstance(given.get("mask"), str):
@@ -161,7 +165,17 @@ class Intake:
                 raise UnsupportedTask(
                     f"{model} does {', '.join(does)}; choose another model, or another route."
                 )
-        return _suggested(group, media, prompt, parameters or {})
+        given = parameters or {}
+        meant = suggested(group, media, prompt, given)
+        fits = [kind for kind in meant if given.keys() <= OPTIONS[kind].model_fields.keys()] or meant
+        return next((kind for kind in fits if self._models.first(kind) or self._planned(kind)), fits[0])
+
+    def _planned(self, task: Task) -> bool:
+        """Whether a plan answers this, by what models here find, as no model takes such questions."""
+        if task not in ASKED or self._models.first(task):
+            return False
+        finds = FINDS["video" if task == Task.VIDEO_TEXT_TO_TEXT else "image"]
+        return any(self._models.first(kind) for kind in finds)
 
     def _alone(self, files: Sequence[Media]) -> str:
         """The one model that understands all of these; `UnsupportedTask` names those that do some of it."""
@@ -243,28 +257,3 @@ def _fits(needs: Needs, media: Sequence[Media], prompt: str | None) -> bool:
     kinds = {one.kind for one in media}
     words = {"none": not prompt, "optional": True, "required": bool(prompt)}[needs.text]
     return words and (needs.media in kinds if needs.media else not kinds)
-
-
-def _suggested(group: Group | None, media: Sequence[Media], prompt: str | None, parameters: JSON) -> Task:
-    """What an input asks for that names neither task nor model."""
-    match group:
-        case "image" if not media:
-            return Task.TEXT_TO_IMAGE
-        case "image" if parameters.keys() & {"mask", "strength"}:
-            return Task.IMAGE_TO_IMAGE
-        case "image" if prompt:
-            return Task.VISUAL_QUESTION_ANSWERING
-        case "image":
-            return (
-                Task.ZERO_SHOT_IMAGE_CLASSIFICATION if "labels" in parameters else Task.IMAGE_CLASSIFICATION
-            )
-        case "video" if not media:
-            return Task.TEXT_TO_VIDEO
-        case "video":
-            return Task.VIDEO_TEXT_TO_TEXT if prompt else Task.VIDEO_CLASSIFICATION
-        case "multimodal" if media and all(one.kind == "audio" for one in media) and not prompt:
-            return Task.AUTOMATIC_SPEECH_RECOGNITION
-        case "multimodal":
-            return Task.ANY_TO_ANY
-        case _:
-            return Task.TEXT_GENERATION

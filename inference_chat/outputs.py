@@ -172,8 +172,14 @@ def _scenes(_: Request, result: Result) -> JSON:
 
 
 def _about_clip(request: Request, result: Result) -> JSON:
+    planned = _planned(result)
     times = [time for event in _all(result, Footage) for time in event.times]
-    return _text(request, result) | {"timestamps": times}
+    cited = {one["start_s"] for one in planned.get("sources", ()) if "start_s" in one}
+    return _text(request, result) | {"timestamps": times or sorted(cited)} | planned
+
+
+def _answered(request: Request, result: Result) -> JSON:
+    return _text(request, result) | _planned(result)
 
 
 def _speech(request: Request, result: Result) -> JSON:
@@ -252,6 +258,8 @@ SHAPES: dict[Task, Callable[[Request, Result], Output]] = {
     Task.VIDEO_CLASSIFICATION: _actions,
     Task.OBJECT_TRACKING: _tracks,
     Task.SCENE_DETECTION: _scenes,
+    Task.VISUAL_QUESTION_ANSWERING: _answered,
+    Task.IMAGE_TO_TEXT: _answered,
     Task.VIDEO_TEXT_TO_TEXT: _about_clip,
     Task.TEXT_TO_VIDEO: _clip,
     Task.IMAGE_TO_VIDEO: _clip,

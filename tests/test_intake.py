@@ -14,6 +14,7 @@ from inference_chat.media import data_url, image_bytes
 from inference_chat.runners.text import TextOptions
 from inference_chat.schema import ImagePart, Link, Message, TextPart
 from inference_chat.tasks import Task
+from tests import tiny, tiny_vision
 from tests.fakes import EchoRunner, running
 from tests.server import one_model
 
@@ -47,6 +48,45 @@ async def test_the_input_says_what_to_do(
     media = [await intake.file(PICTURE, "image")] * pictures
     asked = await intake.request(group=group, model=model, prompt=prompt, media=media)
     assert (asked.task, asked.model) == (task, "tiny-llama@1.0.0")
+
+
+@pytest.fixture
+async def seeing(tmp_path: Path) -> AsyncIterator[Intake]:
+    """Where only a detector is registered."""
+    tiny_vision.build("YolosForObjectDetection", tmp_path / "models" / "sees")
+    tiny.card(tmp_path / "models" / "sees", name="sees")
+    async with running(tmp_path, tmp_path / "models") as service:
+        yield service.intake
+
+
+@pytest.mark.parametrize(
+    ("asked", "model", "task"),
+    [
+        ({}, "sees@1.0.0", Task.OBJECT_DETECTION),
+        ({"parameters": {"threshold": 0.4}}, "sees@1.0.0", Task.OBJECT_DETECTION),
+        ({"parameters": {"labels": ["cat"]}}, "sees@1.0.0", Task.OBJECT_DETECTION),
+        ({"prompt": "How many?"}, "auto@1.0.0", Task.VISUAL_QUESTION_ANSWERING),
+        ({"prompt": "How many?", "model": "auto"}, "auto@1.0.0", Task.VISUAL_QUESTION_ANSWERING),
+        ({"task": "image-to-text"}, "auto@1.0.0", Task.IMAGE_TO_TEXT),
+    ],
+)
+async def test_what_an_input_asks_for_is_something_that_a_model_here_does(
+    seeing: Intake, asked: Any, model: str, task: Task
+):
+    request = await seeing.request(group="image", media=[await seeing.file(PICTURE, "image")], **asked)
+    assert (request.task, request.model) == (task, model)
+
+
+async def test_questions_are_planned_only_where_somebody_looks(intake: Intake):
+    asked = {"task": "video-text-to-text", "prompt": "What moves?", "media": []}
+    with pytest.raises(ModelNotFound):
+        await intake.request(**asked)
+
+
+async def test_a_question_is_not_planned_where_that_is_not_wanted(seeing: Intake):
+    media = [await seeing.file(PICTURE, "image")]
+    with pytest.raises(ModelNotFound):
+        await seeing.request(task="visual-question-answering", prompt="What?", media=media, plan=False)
 
 
 async def test_parts_of_a_message_name_files_that_are_kept(intake: Intake):

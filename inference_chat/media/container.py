@@ -34,7 +34,7 @@ TAKEN = Limits(max_bytes=2**63, max_pixels=2**63, max_clip_seconds=math.inf, max
 """For a clip or sound that was held against the operator's limits when it came."""
 
 READABLE: dict[Kind, str] = {
-    "image": "PNG, JPEG, WebP, GIF, BMP or TIFF",
+    "image": "PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF",
     "audio": "WAV, MP3, FLAC, Ogg or M4A",
     "video": "MP4, MOV, WebM, MKV, AVI or GIF",
 }
@@ -51,7 +51,8 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"OggS", "audio/ogg"),
     (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", "audio/mpeg"),
     (rb"....ftypM4A ", "audio/mp4"),
-    (rb"....ftyp(heic|heix|mif1|avif)", "image/heic"),
+    (rb"....ftyp(avif|avis)|....ftypmif1.{4}(....)*?avif", "image/avif"),
+    (rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "image/heic"),
     (rb"....ftyp|....moov|....mdat", "video/mp4"),
     (rb"\x1a\x45\xdf\xa3", "video/webm"),
     (rb"RIFF....AVI ", "video/x-msvideo"),

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ..errors import BadMedia, TooLarge
 from .container import READABLE, Limits, check
 
-FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 SIXTEEN_BIT: Final = 257  # 65535 / 255
 SHARP: Final = 512  # pixels up to which a preview is kept without loss
 

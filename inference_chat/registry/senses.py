@@ -3,6 +3,8 @@
 from ..tasks import Kind, Task
 from .catalog import ModelRecord
 
+ASKED = (Task.VISUAL_QUESTION_ANSWERING, Task.IMAGE_TO_TEXT, Task.VIDEO_TEXT_TO_TEXT)
+"""What is answered by a plan where no single model does it."""
 NOUNS: dict[Kind, str] = {"image": "pictures", "audio": "sounds", "video": "clips"}
 AUTO = ModelRecord(
     name="auto",
@@ -10,7 +12,7 @@ AUTO = ModelRecord(
     model_type="Plan",
     framework="plan",
     capabilities=("Chat", "Multimodal"),
-    tasks=(Task.TEXT_GENERATION, Task.ANY_TO_ANY),
+    tasks=(Task.TEXT_GENERATION, Task.ANY_TO_ANY, *ASKED),
     tags=("text", "image", "audio", "video"),
 )
 """Not in the registry: requests for it are planned, and other models do the work."""

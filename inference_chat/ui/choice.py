@@ -9,6 +9,7 @@ from gradio.context import Context
 
 from ..errors import InferenceChatError
 from ..registry.catalog import ModelRecord
+from ..registry.senses import ASKED, AUTO
 from ..runners import OPTIONS
 from ..service import Service
 from ..tasks import TASKS, Task
@@ -121,13 +122,14 @@ def able(service: Service, tasks: Collection[Task]) -> list[ModelRecord]:
         first = min((rank[name] for name in record.tasks if name in rank), default=len(rank))
         return not record.name.startswith("starter-"), first, record.name
 
-    return sorted(newest.values(), key=place)
+    planned = [AUTO] if set(ASKED) & set(tasks) else []
+    return [*sorted(newest.values(), key=place), *planned]
 
 
 def does_of(service: Service, ref: str | None, tasks: Collection[Task]) -> list[str]:
     """Which of `tasks` a model does and can be asked for here."""
     try:
-        record = service.registry.get(ref) if ref else None
+        record = service.models.record(ref, None) if ref else None
     except InferenceChatError:
         return []
     return [task.value for task in tasks if record and task.value in record.tasks and task in OPTIONS]

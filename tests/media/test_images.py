@@ -24,10 +24,10 @@ def saved(picture: Image.Image, format: str = "PNG", **options) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("format", ["PNG", "BMP", "GIF", "TIFF", "WEBP"])
+@pytest.mark.parametrize("format", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "AVIF"])
 def test_pictures_survive(format: str):
     picture = Image.new("RGB", (3, 2), RED)
-    options = {"lossless": True} if format == "WEBP" else {}
+    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}.get(format, {})
     opened = open_image(saved(picture, format, **options))
     assert (opened.mode, opened.size, opened.getpixel((1, 1))) == ("RGB", (3, 2), RED)
     assert open_image(image_bytes(opened)).tobytes() == picture.tobytes()
@@ -72,6 +72,15 @@ def test_a_picture_is_turned_as_its_camera_meant_it():
     assert (opened.size, opened.getpixel((1, 0))) == ((2, 4), RED)
 
 
+@pytest.mark.parametrize("format", ["WEBP", "GIF", "PNG", "AVIF", "TIFF"])
+def test_of_an_animation_the_first_picture_is_taken(format: str):
+    first, second = (Image.new("RGB", (16, 16), color) for color in ("red", "blue"))
+    opened = open_image(saved(first, format, save_all=True, append_images=[second]))
+    pixel = opened.getpixel((8, 8))
+    assert isinstance(pixel, tuple)
+    assert pixel == pytest.approx(RED, abs=6)
+
+
 def test_too_many_pixels_are_refused_before_decoding():
     header_only = saved(Image.new("RGB", (300, 300)))[:60]
     with pytest.raises(TooLarge, match="300 × 300"):
@@ -95,7 +104,7 @@ def fixed_header(png: bytearray) -> bytes:
 
 
 @DAMAGED_IS_MEANT
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "GIF"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF", "TIFF", "GIF"])
 def test_a_cut_file_is_refused_or_told(format: str):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
     whole = saved(noise, format)
