@@ -167,7 +167,7 @@ class Intake:
                 )
         given = parameters or {}
         meant = suggested(group, media, prompt, given)
-        fits = [kind for kind in meant if given.keys() <= OPTIONS[kind].model_fields.keys()] or meant
+        fits = tuple(kind for kind in meant if given.keys() <= OPTIONS[kind].model_fields.keys()) or meant
         return next((kind for kind in fits if self._models.first(kind) or self._planned(kind)), fits[0])
 
     def _planned(self, task: Task) -> bool:

@@ -14,7 +14,17 @@ ROWS: list[set[str]] = [
     {"cache", "database", "files", "ledger", "media", "outputs", "records", "registry", "sessions", "slots"},
     {"runners"},
     {"access", "allowances", "batches", "engine", "inside", "intake", "jobs", "overview", "pool", "tools"}
-    | {"chats", "comparing", "evaluating", "models", "planning", "recommending", "service", "suggested", "worker"},
+    | {
+        "chats",
+        "comparing",
+        "evaluating",
+        "models",
+        "planning",
+        "recommending",
+        "service",
+        "suggested",
+        "worker",
+    },
     {"api", "ui"},
     {"start", "__main__", "__init__"},
 ]

@@ -26,7 +26,7 @@ from .parts import WORDS
 from .render import blocks, seconds
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("dom.js", "regions.js", "clip.js", "result.js", "differences.js", "compare.js")
+SCRIPTS = ("dom.js", "places.js", "regions.js", "clip.js", "result.js", "differences.js", "compare.js")
 KEPT = 64  # finished comparisons that can still be voted on or taken away
 LETTERS = "ABCDEF"
 MIB = 1 << 20

@@ -1,5 +1,6 @@
 """Many pictures at once: a table, and everything as a file to take away."""
 
+import asyncio
 import csv
 import io
 import json
@@ -12,11 +13,12 @@ from typing import Any
 import gradio as gr
 
 from ..errors import InferenceChatError, InvalidRequest
+from ..media import open_image
 from ..outputs import outputs_of
 from ..schema import JSON, Media
 from ..service import Service
 from ..tasks import Task
-from .choice import choice
+from .choice import choice, wants
 from .parts import EVENT, caller, done, status, told, working
 
 COLUMNS = ["picture", "label", "score", "xmin", "ymin", "xmax", "ymax"]
@@ -28,7 +30,8 @@ def build(service: Service, tasks: Collection[Task]) -> None:
         with gr.Column(min_width=320):
             files = gr.File(label="Pictures", file_count="multiple", type="filepath", height=180)
             words = gr.Textbox(label="Question for each picture", visible=False)
-            chosen = choice(service, tasks, "many")
+            asking = (lambda task: [gr.Textbox(visible=wants(task)[1])], [words])
+            chosen = choice(service, tasks, "many", then=asking)
             with gr.Row():
                 go = gr.Button("Go through them", variant="primary")
                 stop = gr.Button("Stop")
@@ -79,12 +82,20 @@ async def _opened(
     refused: list[tuple[str, str]] = []
     for path in map(Path, paths):
         try:
-            media.append((path.name, await service.intake.path(path, "image")))
+            one = await service.intake.path(path, "image")
+            await asyncio.to_thread(
+                lambda one=one: open_image(one.read())
+            )  # one that is damaged ends no others
+            media.append((path.name, one))
         except InferenceChatError as error:
             refused.append((path.name, error.detail))
     if not media:
         raise InvalidRequest(f"None of them can be read. {refused[0][1]}")
     return media, refused
+
+
+def _decoded(media: Media) -> None:
+    open_image(media.read())
 
 
 def rows_of(name: str, output: Any) -> list[list[Any]]:

@@ -61,7 +61,7 @@ def looking(service: Service, look: Look) -> None:
             asking = (lambda task: [gr.Textbox(visible=wants(task)[1])], [words])
             prefix = look.verb.lower()
             chosen = choice(service, look.tasks, prefix, leave_out=look.leave_out, then=asking)
-            marked = _marked(place, chosen) if marks.MODES.keys() & set(look.tasks) else None
+            marked = _marked(service, place, chosen) if marks.MODES.keys() & set(look.tasks) else None
             go, stop, line = _buttons(look.verb, look.start)
             if rows := sorted(INPUTS.glob(look.samples)):
                 examples([[str(path)] for path in rows], [place])
@@ -103,7 +103,7 @@ def making(service: Service, make: Make) -> None:
                 picture = files.picture("Picture to start from")
             starting = (lambda task: [gr.Column(visible=wants(task)[0])], [around])
             chosen = choice(service, make.tasks, make.verb.lower(), leave_out=marks.MARKED, then=starting)
-            marked = _marked(picture, chosen)
+            marked = _marked(service, picture, chosen)
             go, stop, line = _buttons(make.verb, f"{make.ask}?")
             if make.samples:
                 examples([[text] for text in make.samples], [words])
@@ -144,11 +144,12 @@ def making(service: Service, make: Make) -> None:
     stop.click(running.stop, None, None, **EVENT)
 
 
-def _marked(place: Any, chosen: Choice) -> gr.HTML:
-    """The picture of `place` to draw on, while a task is chosen that takes marks."""
-    made = marks.marks()
+def _marked(service: Service, place: Any, chosen: Choice) -> gr.HTML:
+    """What is in `place`, to draw on while a task is chosen that takes marks."""
+    made, shown = marks.marks(service)
     quiet: dict[str, Any] = EVENT | {"queue": False}
-    gr.on([place.change, chosen.task.change], marks.shown, [place, chosen.task], made, **quiet)
+    changes = [place.change, chosen.task.change, chosen.model.change]
+    gr.on(changes, shown, [place, chosen.task, chosen.model], made, **quiet)
     return made
 
 

@@ -13,7 +13,7 @@ from .marks import source
 from .render import seconds
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("dom.js", "regions.js", "clip.js", "result.js")
+SCRIPTS = ("dom.js", "places.js", "regions.js", "clip.js", "result.js")
 THRESHOLD = 0.5  # where the view's slider stands at first
 START = "drawResult();\nwatch('value', drawResult);"
 
@@ -108,8 +108,8 @@ def figures(end: Finished) -> list[str]:
     words = ["kept from before"] if end.cached else [f"{seconds(end.timing.total_ms)} in all"]
     if end.timing.load_ms and not end.cached:
         words.append(f"{seconds(end.timing.load_ms)} of it loading")
-    if end.receipt and end.receipt.device:
-        words.append(f"{end.receipt.device}, {end.receipt.dtype}")
+    if end.receipt and end.receipt.dtype:  # a plan ran nowhere itself
+        words.append(", ".join(word for word in (end.receipt.device, end.receipt.dtype) if word))
     return words
 
 

@@ -5,6 +5,7 @@ import gradio as gr
 from ..service import Service
 from ..tasks import Task
 from . import files
+from .marks import MARKED
 from .panels import Look, Make, looking, making
 from .parts import heading
 
@@ -34,6 +35,7 @@ WATCH = Look(
     empty="The clip appears here, with what was found in it.",
     missing="Choose a clip first: drop one, record one, or click an example.",
     samples="*.mp4",
+    leave_out=MARKED,
 )
 FILM = Make(
     group="video",

@@ -9,10 +9,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from inference_chat import ui
 from inference_chat.service import Service
 from tests import tiny_vision
+from tests.browser.pointer import drag
 from tests.runners import diffusers_models
 from tests.server import Server, serving, settings
 
-SCENE = Path(__file__).parents[2] / "examples" / "inputs" / "scene-3-objects.png"
+INPUTS = Path(__file__).parents[2] / "examples" / "inputs"
+SCENE, CLIP = INPUTS / "scene-3-objects.png", INPUTS / "clip-one-shot.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(service, ui.build(service), **ui.MOUNT) as running:
         cutter = tiny_vision.build("SamModel", folder / "cutter")
         painter = diffusers_models.build("StableDiffusion", folder / "painter")
-        for name, path in (("cutter", cutter), ("painter", painter)):
+        follower = tiny_vision.build("Sam2VideoModel", folder / "follower")
+        for name, path in (("cutter", cutter), ("follower", follower), ("painter", painter)):
             running.call(service.models.register({"name": name, "file_path": str(path)}))
         yield running
 
@@ -38,17 +41,6 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     yield page
     context.close()
     assert wrong == []
-
-
-def drag(page: Page, place: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
-    place.scroll_into_view_if_needed()
-    box = place.bounding_box()
-    assert box
-    x, y, width, height = box["x"], box["y"], box["width"], box["height"]
-    page.mouse.move(x + start[0] * width, y + start[1] * height)
-    page.mouse.down()
-    page.mouse.move(x + end[0] * width, y + end[1] * height, steps=5)
-    page.mouse.up()
 
 
 def settings_of(place: Locator) -> str:
@@ -89,3 +81,22 @@ def test_what_is_painted_over_is_drawn_anew_and_can_be_changed_again(page: Page)
     place.get_by_role("button", name="Draw", exact=True).click()
     expect(place.locator(".ic-strip button")).to_have_count(2)
     assert '"mask": "media:' in settings_of(place)
+
+
+def test_what_is_shown_in_a_frame_of_a_clip_is_followed(page: Page):
+    page.get_by_role("tab", name="Video", exact=True).click()
+    place = page.locator("#tab-video")
+    expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Track objects")
+    place.locator("input[type=file]").first.set_input_files(CLIP)
+    marked = place.locator(".ic-markable").locator("visible=true")
+    place.get_by_label("Moment of the clip that is shown").fill("0.5")
+    expect(place.locator(".ic-clip-marks output")).to_have_text("0.50 s")
+    page.wait_for_timeout(700)
+    place.get_by_role("radio", name="Box around it").click()
+    drag(page, marked, (0.2, 0.2), (0.6, 0.7))
+    expect(place.locator(".ic-clip-marks summary")).to_contain_text("what to follow is shown at 0.50 s")
+    place.get_by_role("button", name="Watch", exact=True).click()
+    expect(place.locator(".ic-cost")).to_be_visible()
+    told = settings_of(place)
+    assert '"at_s": 0.5' in told
+    assert '"boxes": [\n' in told

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from inference_chat import ui
 from inference_chat.service import Service
+from tests.browser.pointer import drag
 from tests.server import Server, serving, settings
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,89 @@ def test_many_pictures_are_one_table(page: Page, server: Server):
     )
     place.get_by_role("button", name="Go through them").click()
     expect(line(place)).to_contain_text("2 pictures, 3 results")
+
+
+def test_a_damaged_picture_ends_no_others(page: Page, server: Server, tmp_path: Path):
+    (tmp_path / "cut.png").write_bytes((INPUTS / "scene-1-objects.png").read_bytes()[:3000])
+    place = tab(page, server, "image")
+    place.get_by_role("tab", name="Many pictures").first.click()
+    ready(place, "starter-detector")
+    place.locator("input[type=file][multiple]").set_input_files(
+        [INPUTS / "scene-1-objects.png", tmp_path / "cut.png"]
+    )
+    place.get_by_role("button", name="Go through them").click()
+    expect(line(place)).to_contain_text("1 pictures, 1 results; 1 could not be read")
+    expect(place.get_by_role("gridcell", name="refused: The picture is damaged")).to_be_visible()
+
+
+def test_lines_and_zones_are_marked_in_a_clip_and_counted(page: Page, server: Server):
+    place = tab(page, server, "video")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "clip-two-shots.mp4")
+    place.locator(".ic-clip-marks summary").click()
+    marked = place.locator(".ic-markable").locator("visible=true")
+    drag(page, marked, (0.3, 0.1), (0.3, 0.9))
+    place.get_by_role("radio", name="Zone").click()
+    for x, y in ((0.55, 0.5), (0.95, 0.5), (0.95, 0.95), (0.55, 0.95)):
+        drag(page, marked, (x, y), (x, y))
+    place.get_by_role("button", name="Close the zone").click()
+    expect(place.locator(".ic-clip-marks summary")).to_contain_text("1 line · 1 zone")
+    before = marked.locator("img").get_attribute("src")
+    place.get_by_label("Moment of the clip that is shown").fill("2.5")
+    expect(marked.locator("img")).not_to_have_attribute("src", before or "")
+    place.get_by_role("button", name="Watch", exact=True).click()
+    counted = place.locator(".ic-counted tbody tr")
+    expect(counted.nth(0)).to_contain_text("0 in, 1 out")
+    expect(counted.nth(1)).to_contain_text("1 in, 0 out")
+    expect(place.locator(".ic-curve")).to_have_attribute("aria-label", "Objects over time, at most 4 at once")
+    rows = place.locator(".ic-track").locator("visible=true")
+    expect(rows).to_have_count(4)
+    place.get_by_role("button", name="blue ring", exact=True).click()
+    expect(rows).to_have_count(3)
+    place.get_by_label("Threshold").locator("visible=true").fill("1")
+    expect(rows).to_have_count(0)
+
+
+def test_scenes_and_tracks_of_a_clip_stand_on_one_timeline(page: Page, server: Server):
+    place = tab(page, server, "video")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "clip-two-shots.mp4")
+    place.get_by_label("Model").locator("visible=true").first.click()
+    page.get_by_role("option", name="scene-detector").click()
+    expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Find scenes")
+    place.get_by_role("button", name="Watch", exact=True).click()
+    expect(place.locator(".ic-scenes li")).to_have_count(2)
+    place.get_by_label("Model").locator("visible=true").first.click()
+    page.get_by_role("option", name="starter-detector").click()
+    expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Track objects")
+    place.get_by_role("button", name="Watch", exact=True).click()
+    expect(place.locator(".ic-bands button")).to_have_count(2)
+
+
+def test_what_happens_in_a_clip_is_answered_with_its_moments(page: Page, server: Server):
+    place = tab(page, server, "video")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "clip-two-shots.mp4")
+    place.get_by_label("Model").locator("visible=true").first.click()
+    page.get_by_role("option", name="auto").click()
+    place.get_by_label("Question").locator("visible=true").fill("What happens?")
+    place.get_by_role("button", name="Watch", exact=True).click()
+    expect(place.locator(".ic-said-text")).to_contain_text(
+        "the orange triangle moves to the right from 0:00.0"
+    )
+    expect(place.locator(".ic-jump", has_text="fade")).to_be_visible()
+
+
+def test_a_question_about_a_picture_is_answered_with_its_regions(page: Page, server: Server):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    place.get_by_label("Model").locator("visible=true").first.click()
+    page.get_by_role("option", name="auto").click()
+    place.get_by_label("Question").locator("visible=true").fill("How many hexagons are there?")
+    place.get_by_role("button", name="Look", exact=True).click()
+    expect(place.locator(".ic-said-text")).to_contain_text("2")
+    expect(place.locator(".ic-box")).to_have_count(2)
 
 
 def test_a_clip_is_watched(page: Page, server: Server):

@@ -6,9 +6,11 @@ function clip(shown) {
   const video = el("video", { src: url, controls: true, muted: true, loop: true, playsInline: true, preload: "auto" });
   const canvas = el("div", { class: "ic-canvas ic-clip" }, video);
   const seek = (seconds) => { video.currentTime = seconds; video.scrollIntoView({ block: "nearest", behavior: "smooth" }); };
-  if (output.tracks) return [canvas, ...followed(output, video, canvas, seek)];
+  if (output.tracks) return [canvas, ...followed(shown, video, canvas, seek)];
   if (output.scenes) return [canvas, scenes(output, seek)];
   if (Array.isArray(output)) return [canvas, output.some((item) => item.start_s !== undefined || item.time_s !== undefined) ? spans(output, seek) : bars(output)];
+  if (output.labels && output.windows) return [canvas, el("div", { class: "ic-found" }, bars(output.labels), windows(output.windows, seek))];
+  if (output.sources?.length) return [canvas, el("p", { class: "ic-said-text", dir: "auto" }, output.text), cited(output.sources, seek)];
   const times = output.timestamps || [];
   return [canvas, el("p", { class: "ic-said-text", dir: "auto" }, output.text || "(no words)"),
     times.length ? el("div", { class: "ic-chips", "aria-label": "Frames the model looked at" }, times.map((time) => jump(time, seek))) : null];
@@ -23,43 +25,90 @@ function clock(seconds) {
   return `${minutes}:${(seconds - 60 * minutes).toFixed(1).padStart(4, "0")}`;
 }
 
-function followed({ tracks, fps, frame_count: count, events = [], counts }, video, canvas, seek) {
+function followed(shown, video, canvas, seek) {
+  const { tracks, fps, frame_count: count, events = [], counts } = shown.output;
+  const { lines = [], zones = [] } = shown.settings?.options || {};
   const length = count / fps || 1;
   const names = [...new Set(tracks.map((track) => track.label))];
   const tone = (track) => `hsl(${HUES[tracks.indexOf(track) % HUES.length]} 75% 42%)`;
-  const on = new Set(tracks);
+  const on = new Set(names);
+  const sure = new Map(tracks.map((track) => [track, Math.max(...track.frames.map((place) => place.score ?? 1))]));
   const boxes = new Map(tracks.map((track) => [track, box({ label: `${track.label} ${track.id}`, box: null }, tone(track))]));
   canvas.append(...boxes.values());
+  let kept = tracks;
 
   // Where the objects are at the moment that the player shows; between two looks, in between.
   function draw() {
     const now = video.currentTime;
     for (const [track, node] of boxes) {
-      const place = on.has(track) ? placeAt(track.frames, now, 1.5 / fps) : null;
+      const place = kept.includes(track) ? placeAt(track.frames, now, 1.5 / fps) : null;
       node.hidden = !place;
       if (!place) continue;
       const [x, y, right, bottom] = place;
       Object.assign(node.style, { left: `${(x / video.videoWidth) * 100}%`, top: `${(y / video.videoHeight) * 100}%`, width: `${((right - x) / video.videoWidth) * 100}%`, height: `${((bottom - y) / video.videoHeight) * 100}%` });
       node.classList.toggle("low", y / video.videoHeight < 0.06);
+      node.classList.toggle("far", x / video.videoWidth > 0.6);
     }
     hand.style.left = `${Math.min(100, (now / length) * 100)}%`;
     if (video.isConnected) requestAnimationFrame(draw);
   }
   const hand = el("i", { class: "ic-hand" });
-  const rows = tracks.map((track) => el("button", { type: "button", class: "ic-track", "aria-label": `${track.label} ${track.id}, from ${clock(track.frames[0].time_s)} to ${clock(track.frames.at(-1).time_s)}`, style: `--tone:${tone(track)}`, on: { click: () => seek(track.frames[0].time_s) } },
-    el("span", {}, `${track.label} ${track.id}`), el("i", { style: `left:${(track.frames[0].time_s / length) * 100}%;right:${100 - (track.frames.at(-1).time_s / length) * 100}%` })));
-  video.addEventListener("loadeddata", () => requestAnimationFrame(draw));
+  const rows = new Map(tracks.map((track) => [track, el("button", { type: "button", class: "ic-track", "aria-label": `${track.label} ${track.id}, from ${clock(track.frames[0].time_s)} to ${clock(track.frames.at(-1).time_s)}`, style: `--tone:${tone(track)}`, on: { click: () => seek(track.frames[0].time_s) } },
+    el("span", {}, `${track.label} ${track.id}`), el("i", { style: `left:${(track.frames[0].time_s / length) * 100}%;right:${100 - (track.frames.at(-1).time_s / length) * 100}%` }))]));
+  video.addEventListener("loadeddata", () => {
+    if (lines.length || zones.length) canvas.append(places([video.videoWidth, video.videoHeight], lines, zones));
+    requestAnimationFrame(draw);
+  });
   const chips = el("div", { class: "ic-chips", role: "group", "aria-label": "Classes shown" }, names.map((name) => {
     const mine = tracks.filter((track) => track.label === name);
     const chip = el("button", { type: "button", "aria-pressed": "true", style: `--tone:${tone(mine[0])}`, on: { click: () => {
-      const show = chip.getAttribute("aria-pressed") !== "true";
-      for (const track of mine) if (show) on.add(track); else on.delete(track);
-      chip.setAttribute("aria-pressed", String(show));
+      if (on.has(name)) on.delete(name); else on.add(name);
+      chip.setAttribute("aria-pressed", String(on.has(name)));
+      filter();
     } } }, el("i"), mine.length > 1 ? `${name} ${mine.length}` : name);
     return chip;
   }));
-  return [chips, tracks.length ? el("div", { class: "ic-timeline" }, rows, el("div", { class: "ic-hands" }, hand)) : el("p", { class: "ic-none" }, "Nothing was followed."),
-    counts ? curve(counts.over_time, length) : null, happened(events, seek)];
+  const least = Math.floor(Math.min(1, ...sure.values()) * 100) / 100;
+  const slider = el("input", { type: "range", min: String(least), max: "1", step: "0.01", value: String(least), "aria-label": "Threshold", on: { input: () => filter() } });
+  const told = el("output", { class: "ic-none" });
+  const table = el("tbody");
+  function filter() {
+    kept = tracks.filter((track) => on.has(track.label) && sure.get(track) >= Number(slider.value));
+    for (const [track, row] of rows) row.hidden = !kept.includes(track);
+    told.textContent = `${kept.length} of ${tracks.length} shown · at some time at least ${percent(Number(slider.value))} sure`;
+    table.replaceChildren(...kept.map((track) => trackRow(track, tone(track), sure.get(track), seek)));
+  }
+  filter();
+  if (!tracks.length) return [el("p", { class: "ic-none" }, "Nothing was followed."), happened(events, seek)];
+  const head = ["", "object", "from", "to", "direction", "px/s", "score"];
+  return [el("label", { class: "ic-threshold" }, "Threshold", slider, told), chips,
+    el("div", { class: "ic-timeline" }, bands(shown, length, seek), [...rows.values()], el("div", { class: "ic-hands" }, hand)),
+    counts ? curve(counts, names, (name) => tone(tracks.find((track) => track.label === name)), length, seek) : null,
+    counts ? counted(counts) : null, happened(events, seek),
+    el("div", { class: "ic-table" }, el("table", {}, el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col" }, name)))), table))];
+}
+
+function trackRow(track, tone, score, seek) {
+  const cells = [`${track.label} ${track.id}`, jump(track.frames[0].time_s, seek), jump(track.frames.at(-1).time_s, seek), track.direction === "none" ? "stays" : track.direction, track.speed_px_s, percent(score)];
+  return el("tr", {}, el("td", {}, el("i", { class: "ic-tone", style: `--tone:${tone}` })), cells.map((cell) => el("td", {}, cell instanceof Node ? cell : String(cell ?? ""))));
+}
+
+// The scenes of the same clip, where they have been found before.
+function bands(shown, length, seek) {
+  const found = typeof past === "undefined" ? null : past.find((one) => one.output?.scenes && one.source_clip === shown.source_clip);
+  if (!found) return null;
+  return el("div", { class: "ic-bands", "aria-label": "Scenes" }, el("span", {}, "scenes"), found.output.scenes.map(({ start_s: from, end_s: to }, number) =>
+    el("button", { type: "button", title: `Scene ${number + 1}, from ${clock(from)}`, style: `left:${(from / length) * 100}%;right:${Math.max(0, 100 - (to / length) * 100)}%`, on: { click: () => seek(from) } }, String(number + 1))));
+}
+
+// Who crossed the lines, each way, and who was in the zones.
+function counted({ lines = [], zones = [] }) {
+  if (!lines.length && !zones.length) return null;
+  const each = (labels) => Object.entries(labels).map(([label, ways]) => `${label}: ${ways.in || 0} in, ${ways.out || 0} out`).join("; ");
+  const rows = [...lines.map((line, number) => [`Line ${number + 1}`, `${line.in} in, ${line.out} out`, each(line.labels)]),
+    ...zones.map((zone, number) => [`Zone ${number + 1}`, `${zone.entered} in, ${zone.left} out`, `${zone.objects} different, ${zone.seconds} s in all`])];
+  return el("div", { class: "ic-table ic-counted" }, el("table", {}, el("thead", {}, el("tr", {}, ["", "crossed", "in detail"].map((name) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", {}, cell)))))));
 }
 
 function placeAt(frames, now, slack) {
@@ -80,17 +129,31 @@ function placeAt(frames, now, slack) {
   return sides(here).map((side, number) => side + (to[number] - side) * part);
 }
 
-// How many objects there are, second by second.
-function curve(moments, length) {
-  const most = Math.max(1, ...moments.map((moment) => moment.count));
-  const points = moments.flatMap(({ time_s: time, count }) => [`${(time / length) * 100},${30 - (count / most) * 28}`, `${Math.min(100, ((time + 1) / length) * 100)},${30 - (count / most) * 28}`]);
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 100 31");
-  svg.setAttribute("preserveAspectRatio", "none");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-  line.setAttribute("points", points.join(" "));
-  svg.append(line);
-  return el("figure", { class: "ic-curve", "aria-label": `Objects over time, at most ${most} at once` }, svg, el("figcaption", {}, `Objects over time · at most ${most} at once`));
+// How many objects there are, second by second: all of them, and each class; a click goes to that second.
+function curve({ over_time: moments, at_once: most }, names, tone, length, seek) {
+  const top = Math.max(1, most);
+  const high = (count) => 38 - (count / top) * 36;
+  const steps = (counted) => moments.flatMap((moment) => {
+    const y = high(counted(moment));
+    return [`${(moment.time_s / length) * 100},${y}`, `${Math.min(100, ((moment.time_s + 1) / length) * 100)},${y}`];
+  }).join(" ");
+  const sheet = svgNode("svg", { viewBox: "0 0 100 40", preserveAspectRatio: "none" });
+  for (let count = 0; count <= top; count += Math.ceil(top / 4)) sheet.append(svgNode("line", { x1: 0, x2: 100, y1: high(count), y2: high(count) }));
+  if (names.length > 1) for (const name of names) sheet.append(svgNode("polyline", { points: steps((moment) => moment.labels[name] || 0), style: `stroke:${tone(name)}` }));
+  sheet.append(svgNode("polyline", { points: steps((moment) => moment.count), class: "all" }));
+  const told = el("figcaption", {}, `Objects over time · at most ${most} at once`);
+  const at = (event) => { const { left, width } = plot.getBoundingClientRect(); return Math.min(length, Math.max(0, ((event.clientX - left) / width) * length)); };
+  const plot = el("div", { class: "ic-counts", on: {
+    click: (event) => seek(at(event)),
+    mousemove: (event) => {
+      const moment = moments[Math.min(moments.length - 1, Math.floor(at(event)))];
+      const each = Object.entries(moment.labels).map(([name, count]) => `${name} ${count}`).join(", ");
+      told.textContent = `${clock(moment.time_s)}: ${moment.count}${each ? ` (${each})` : ""}`;
+    },
+    mouseleave: () => { told.textContent = `Objects over time · at most ${most} at once`; },
+  } }, sheet);
+  return el("figure", { class: "ic-curve", role: "img", "aria-label": `Objects over time, at most ${most} at once` }, el("div", { class: "ic-most" }, el("span", {}, String(top)), el("span", {}, "0")), plot,
+    el("div", { class: "ic-times" }, el("span", {}, clock(0)), el("span", {}, clock(length))), told);
 }
 
 function happened(events, seek) {
@@ -104,6 +167,16 @@ function scenes({ scenes: found, cuts = [] }, seek) {
   return el("div", { class: "ic-found" }, el("p", { class: "ic-none" }, `${found.length} scenes · ${cuts.length - fades} cuts · ${fades} fades`),
     el("ol", { class: "ic-scenes" }, found.map((scene, number) => el("li", {}, el("button", { type: "button", on: { click: () => seek(scene.start_s) } },
       scene.image ? el("img", { src: scene.image, alt: `Scene ${number + 1}` }) : null, el("b", {}, `${clock(scene.start_s)} – ${clock(scene.end_s)}`), scene.caption ? el("span", { dir: "auto" }, scene.caption) : null)))));
+}
+
+// What happens when, stretch by stretch.
+function windows(found, seek) {
+  return el("ol", { class: "ic-windows" }, found.map(({ start_s: from, end_s: to, labels }) => el("li", {}, jump(from, seek, `${clock(from)} – ${clock(to)}`), el("span", {}, labels[0]?.label || ""), el("b", {}, percent(labels[0]?.score)))));
+}
+
+// The moments that a told text rests on.
+function cited(sources, seek) {
+  return el("div", { class: "ic-chips", "aria-label": "What the answer rests on" }, sources.filter((one) => one.start_s !== undefined).map((one) => jump(one.start_s, seek, `[${one.number}] ${clock(one.start_s)} ${one.text}`)));
 }
 
 function spans(items, seek) {

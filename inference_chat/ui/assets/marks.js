@@ -3,10 +3,12 @@
 const SIDE = 1024; // longest side of the mask that is sent, in pixels
 const STEP = 0.02; // how far an arrow key moves the cross, of the picture's side
 
+const MODES = { paint: (shown) => painting(shown), point: (shown) => pointing(shown), clip: (shown) => clipping(shown) };
+
 function drawMarks() {
   props.value = {};
   const shown = props.picture;
-  $(".ic-marks").replaceChildren(...(shown?.source ? (shown.mode === "paint" ? painting(shown) : pointing(shown)) : []));
+  $(".ic-marks").replaceChildren(...(shown?.source ? MODES[shown.mode](shown) : []));
 }
 
 // A picture that takes a pointer or the arrow keys; places are fractions of its width and height.
@@ -74,12 +76,21 @@ function pointing(shown) {
   }
   function redraw(draft = null) {
     for (const node of $$(".ic-point, .ic-box", canvas)) node.remove();
-    const dots = points.map(({ place: [x, y], on }) => el("i", { class: `ic-point ${on ? "on" : "off"}`, style: `left:${x * 100}%;top:${y * 100}%` }));
-    const frames = [...boxes, ...(draft ? [[Math.min(draft[0][0], draft[1][0]), Math.min(draft[0][1], draft[1][1]), Math.max(draft[0][0], draft[1][0]), Math.max(draft[0][1], draft[1][1])]] : [])];
-    canvas.append(...dots, ...frames.map(([a, b, c, d]) => el("div", { class: "ic-box", style: `--tone:var(--ic-accent);left:${a * 100}%;top:${b * 100}%;width:${(c - a) * 100}%;height:${(d - b) * 100}%` })));
+    canvas.append(...pointed(points, boxes, draft));
   }
   const clear = small("Clear", () => { points = []; boxes = []; redraw(); keep(); });
   return [note("Click on what to cut out, or draw a box around it. Without marks everything is cut out."), canvas, el("div", { class: "ic-tools" }, tools, clear)];
+}
+
+// Points and boxes as they stand over the picture; `draft` are two corners of a box that is being drawn.
+function pointed(points, boxes, draft = null) {
+  const drawn = draft ? [...boxes, [Math.min(draft[0][0], draft[1][0]), Math.min(draft[0][1], draft[1][1]), Math.max(draft[0][0], draft[1][0]), Math.max(draft[0][1], draft[1][1])]] : boxes;
+  return [...points.map(({ place, on }) => dot(place, on ? "on" : "off")),
+    ...drawn.map(([a, b, c, d]) => el("div", { class: "ic-box", style: `--tone:var(--ic-accent);left:${a * 100}%;top:${b * 100}%;width:${(c - a) * 100}%;height:${(d - b) * 100}%` }))];
+}
+
+function dot([x, y], kind) {
+  return el("i", { class: `ic-point ${kind}`, style: `left:${x * 100}%;top:${y * 100}%` });
 }
 
 function painting(shown) {
@@ -137,6 +148,3 @@ function small(text, act) {
 function note(text) {
   return el("p", { class: "ic-none" }, text);
 }
-
-drawMarks();
-watch("picture", drawMarks);

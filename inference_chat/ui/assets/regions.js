@@ -36,6 +36,7 @@ function regions(source, items) {
       const { xmin, ymin, xmax, ymax } = node.box;
       Object.assign(node.style, { left: `${(xmin / width) * 100}%`, top: `${(ymin / height) * 100}%`, width: `${((xmax - xmin) / width) * 100}%`, height: `${((ymax - ymin) / height) * 100}%` });
       node.classList.toggle("low", ymin / height < 0.06);
+      node.classList.toggle("far", xmin / width > 0.6);
     }
   }
   for (const name of names) {

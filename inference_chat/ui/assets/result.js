@@ -45,7 +45,10 @@ function drawn(shown) {
   if (output.audio) return [el("audio", { controls: true, src: output.audio })];
   if (output.video) return [el("video", { controls: true, loop: true, autoplay: true, muted: true, src: output.video })];
   if (output.embedding) return [source ? picture(source) : null, vector(output.embedding)];
-  return [source ? picture(source) : null, el("p", { class: "ic-said-text", dir: "auto" }, output.text || "(no words)")];
+  const said = el("p", { class: "ic-said-text", dir: "auto" }, output.text || "(no words)");
+  const shownAt = (output.sources || []).filter((one) => one.box).map((one) => ({ label: `[${one.number}] ${one.text || ""}`, box: one.box }));
+  if (source && shownAt.length) return [said, ...regions(source, shownAt)];
+  return [source ? picture(source) : null, said];
 }
 
 function picture(url, alt = "The picture that was sent") {

@@ -1,0 +1,15 @@
+"""What a hand on a mouse does."""
+
+from playwright.sync_api import Locator, Page
+
+
+def drag(page: Page, place: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Press at one place, in fractions of its size, and let go at another."""
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box
+    x, y, width, height = box["x"], box["y"], box["width"], box["height"]
+    page.mouse.move(x + start[0] * width, y + start[1] * height)
+    page.mouse.down()
+    page.mouse.move(x + end[0] * width, y + end[1] * height, steps=5)
+    page.mouse.up()
