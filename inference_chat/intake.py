@@ -158,16 +158,16 @@ class Intake:
             return _named(task, group)
         if model:
             does = [Task(name) for name in self._models.record(model, None).tasks if name in TASKS]
-            fits = [kind for kind in does if group in (None, TASKS[kind].group)]
-            if fits:
-                return next((kind for kind in fits if _fits(TASKS[kind], media, prompt)), fits[0])
+            able = [kind for kind in does if group in (None, TASKS[kind].group)]
+            if able:
+                return next((kind for kind in able if _fits(TASKS[kind], media, prompt)), able[0])
             if does:
                 raise UnsupportedTask(
                     f"{model} does {', '.join(does)}; choose another model, or another route."
                 )
         given = parameters or {}
         meant = suggested(group, media, prompt, given)
-        fits = tuple(kind for kind in meant if given.keys() <= OPTIONS[kind].model_fields.keys()) or meant
+        fits = [kind for kind in meant if given.keys() <= OPTIONS[kind].model_fields.keys()] or list(meant)
         return next((kind for kind in fits if self._models.first(kind) or self._planned(kind)), fits[0])
 
     def _planned(self, task: Task) -> bool:

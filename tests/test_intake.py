@@ -78,7 +78,7 @@ async def test_what_an_input_asks_for_is_something_that_a_model_here_does(
 
 
 async def test_questions_are_planned_only_where_somebody_looks(intake: Intake):
-    asked = {"task": "video-text-to-text", "prompt": "What moves?", "media": []}
+    asked: Any = {"task": "video-text-to-text", "prompt": "What moves?", "media": []}
     with pytest.raises(ModelNotFound):
         await intake.request(**asked)
 

@@ -83,9 +83,7 @@ async def _opened(
     for path in map(Path, paths):
         try:
             one = await service.intake.path(path, "image")
-            await asyncio.to_thread(
-                lambda one=one: open_image(one.read())
-            )  # one that is damaged ends no others
+            await asyncio.to_thread(_decoded, one)  # one that is damaged ends no others
             media.append((path.name, one))
         except InferenceChatError as error:
             refused.append((path.name, error.detail))
