@@ -54,6 +54,6 @@ def _apart(batch: Batch, ids: Sequence[int], size: int) -> Iterator[Any]:
     while slot.unread:
         piece = Piece(slot, min(slot.unread, size))
         with torch.inference_mode():
-            logits = forward(batch.model, [piece], every=True)
+            logits = forward(batch.reader, [piece], every=True)
         slot.read += piece.count
         yield logits

@@ -6,7 +6,7 @@ name: each layer is tried when it is exchanged, and stays as it is where that fa
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
@@ -15,6 +15,8 @@ GROUP = 32
 ALLOWED = {"auto": 0.02, "int8": 0.03, "int4": 0.2}
 """Largest error of a layer that is accepted, as a share of its output's norm."""
 TRIED = 3
+TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+"""Layers that are given the same numbers: one large matrix is read quicker than several small ones."""
 ROUNDED = ("int8", "int4")
 
 
@@ -30,16 +32,18 @@ def rearrange(model: Any, quantization: str) -> float | None:
     `quantization` is `auto` (packed, lossless), `int8` or `int4`. The mean error of the layers that were
     exchanged, as a share of their outputs' norm; None when none was.
     """
-    layouts = _layouts()
+    make, allowed = _layouts()[quantization], ALLOWED[quantization]
     errors: list[float] = []
     for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            if (parts := _parts(layer)) is None:
+        for names in _groups(parent):
+            layers = [getattr(parent, name) for name in names]
+            found = _tried(make, *_joined(layers), allowed)
+            if found is None:
                 continue
-            found = _tried(layouts[quantization], *parts, ALLOWED[quantization])
-            if found is not None:
-                setattr(parent, name, found[0])
-                errors.append(found[1])
+            shares = _shares(found[0], [layer.out_features for layer in layers]) if layers[1:] else found[:1]
+            for name, share in zip(names, shares, strict=True):
+                setattr(parent, name, share)
+            errors += [found[1]] * len(layers)
     if not errors:
         return None
     # What is left would hold on to the whole file that it is mapped from.
@@ -48,14 +52,81 @@ def rearrange(model: Any, quantization: str) -> float | None:
     return sum(errors) / len(errors)
 
 
-def _parts(layer: Any) -> tuple[Any, Any] | None:
-    """Weight (out, in) and bias of a linear layer; None for any other."""
+def at_once(layers: Sequence[Any]) -> Callable[[Any], Any]:
+    """The outputs of layers that are given the same numbers, one after the other in the last dimension."""
+    import torch
+
+    whole = getattr(layers[0], "whole", None)
+    if whole is not None and all(getattr(layer, "whole", None) is whole for layer in layers):
+        return whole.layer  # type: ignore[no-any-return]
+    return lambda x: torch.cat([layer(x) for layer in layers], -1)
+
+
+def _groups(parent: Any) -> Iterator[tuple[str, ...]]:
+    """The names of the linear layers of a module; in one group those that are joined to one."""
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    if type(layer) is torch.nn.Linear:
-        return layer.weight.data, layer.bias
-    return (layer.weight.data.t(), layer.bias) if type(layer) is Conv1D else None
+    linear = [name for name, layer in parent.named_children() if type(layer) in (torch.nn.Linear, Conv1D)]
+    for names in TOGETHER:
+        layers = [getattr(parent, name) for name in names if name in linear]
+        if len(layers) == len(names) and _alike(layers):
+            yield names
+            linear = [name for name in linear if name not in names]
+    yield from ((name,) for name in linear)
+
+
+def _alike(layers: Sequence[Any]) -> bool:
+    """Whether layers can be joined: of the same input, and with a bias all or none."""
+    kinds = {(type(layer), getattr(layer, "in_features", None), layer.bias is None) for layer in layers}
+    return len(kinds) == 1 and hasattr(layers[0], "in_features")
+
+
+def _joined(layers: Sequence[Any]) -> tuple[Any, Any]:
+    """Weight (out, in) and bias of linear layers, one below the other."""
+    import torch
+
+    if len(layers) > 1:
+        bias = None if layers[0].bias is None else torch.cat([layer.bias.data for layer in layers])
+        return torch.cat([layer.weight.data for layer in layers]), bias
+    (layer,) = layers
+    return (layer.weight.data if type(layer) is torch.nn.Linear else layer.weight.data.t()), layer.bias
+
+
+class _Whole:
+    """Layers joined to one: computed when the first is asked, kept until the last has been."""
+
+    def __init__(self, layer: Any, sizes: Sequence[int]) -> None:
+        self.layer = layer
+        self._sizes = list(sizes)
+        self._given: Any = None
+        self._parts: Sequence[Any] = ()
+
+    def part(self, number: int, x: Any) -> Any:
+        if x is not self._given:
+            self._given, self._parts = x, self.layer(x).split(self._sizes, -1)
+        found = self._parts[number]
+        if number == len(self._sizes) - 1:
+            self._given, self._parts = None, ()
+        return found
+
+
+def _shares(layer: Any, sizes: Sequence[int]) -> list[Any]:
+    """Modules in the places of the layers that were joined."""
+    import torch
+
+    class Share(torch.nn.Module):
+        """One of the layers that were joined."""
+
+        def __init__(self, whole: _Whole, number: int, size: int) -> None:
+            super().__init__()
+            self.whole, self.out_features, self._number = whole, size, number
+
+        def forward(self, x: Any) -> Any:
+            return self.whole.part(self._number, x)
+
+    whole = _Whole(layer, sizes)
+    return [Share(whole, number, size) for number, size in enumerate(sizes)]
 
 
 def _tried(

@@ -1,5 +1,6 @@
 """Weights laid out for speed: the same numbers when packed, nearly the same when rounded."""
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
-from inference_chat.runners.linears import rearrange
+from inference_chat.runners.linears import at_once, rearrange
 from inference_chat.runners.text import TextRunner
 from tests.runners.models import answer, build, open_runner
 from tests.tiny import build as tiny
@@ -69,3 +70,40 @@ def test_a_layer_that_is_not_good_enough_stays():
     holder = torch.nn.ModuleDict({"one": layer})
     assert rearrange(holder, "int4") is None
     assert holder["one"] is layer
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_layers_of_the_same_input_are_joined(bias: bool):
+    torch.manual_seed(0)
+    sizes = {"q_proj": 64, "k_proj": 32, "v_proj": 32, "o_proj": 64}
+    holder = torch.nn.ModuleDict({n: torch.nn.Linear(64, s, bias=bias) for n, s in sizes.items()})
+    holder.to(torch.bfloat16)
+    given, other = torch.randn((2, 3, 64), dtype=torch.bfloat16)
+    with torch.inference_mode():
+        wanted = {name: (layer(given), layer(other)) for name, layer in holder.items()}
+        assert rearrange(holder, "int8") is not None
+        joined = [holder[name] for name in ("q_proj", "k_proj", "v_proj")]
+        assert len({layer.whole for layer in joined}) == 1
+        for number, x in enumerate((given, other)):  # in any order, and one of them alone
+            for name in ("v_proj", "q_proj", "k_proj", "o_proj"):
+                near = wanted[name][number]
+                torch.testing.assert_close(holder[name](x), near, atol=0.03, rtol=0.03)
+        together = at_once(joined)(given)
+    torch.testing.assert_close(together, torch.cat([joined[i](given) for i in range(3)], -1))
+
+
+def test_joined_layers_hold_no_numbers_of_a_step_that_is_over():
+    holder = torch.nn.ModuleDict({name: torch.nn.Linear(64, 32) for name in ("gate_proj", "up_proj")})
+    rearrange(holder.to(torch.bfloat16), "int8")
+    given = torch.randn((1, 64), dtype=torch.bfloat16)
+    seen = weakref.ref(given)
+    with torch.inference_mode():
+        assert holder["gate_proj"](given).shape == holder["up_proj"](given).shape
+    del given
+    assert seen() is None
+
+
+def test_layers_that_differ_are_not_joined():
+    holder = torch.nn.ModuleDict({"gate_proj": torch.nn.Linear(64, 32), "up_proj": torch.nn.Linear(32, 32)})
+    rearrange(holder.to(torch.bfloat16), "int8")
+    assert not any(hasattr(layer, "whole") for layer in holder.children())

@@ -20,12 +20,16 @@ from .slot import Shape, Slot
 
 
 class Batch:
-    """The texts of one model, and those it keeps: all together `room` bytes, if those in work leave any."""
+    """The texts of one model, and those it keeps: all together `room` bytes, if those in work leave any.
+
+    `reader` is its forward pass, where that is not the model itself.
+    """
 
     kind: Engine = "batched"
 
-    def __init__(self, model: Any, shape: Shape, room: int) -> None:
+    def __init__(self, model: Any, shape: Shape, room: int, reader: Any = None) -> None:
         self._model = model
+        self.reader = reader or model
         self._shape = shape
         self._slots: list[Slot] = []
         self._pace = Pace()
@@ -34,10 +38,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self._slots)
-
-    @property
-    def model(self) -> Any:
-        return self._model
 
     @property
     def vocabulary(self) -> int:
@@ -105,7 +105,7 @@ class Batch:
         pieces = self._pieces(waiting)
         began = time.perf_counter()
         with torch.inference_mode():
-            logits = forward(self._model, pieces)
+            logits = forward(self.reader, pieces)
         writing = sum(piece.count == 1 for piece in pieces)
         reading = sum(piece.count for piece in pieces) - writing
         self._pace.note(time.perf_counter() - began, writing, reading)

@@ -6,18 +6,22 @@ likeliest one is often the same for a model that sees nothing. What short texts 
 the layers themselves.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .attention import NAME, How, Piece, register
 from .batch import Batch, forward
+from .lean import Lean
 from .slot import Shape, Slot
 
+logger = logging.getLogger(__name__)
 TOLERANCES = {"float32": 1e-3}
 TOLERANCE = 0.04
 """Largest difference of two logits, as a share of their range, that rounding explains."""
 BY_LENGTH = ("dynamic", "longrope")
 """Rotary positions that depend on how long the longest text of a batch is."""
+Wanted = list[tuple[list[int], Any]]
 STEPS = (((0, 5),), ((0, 4), (1, 7)), ((1, 1), (0, 1)), ((1, 3), (0, 1)))
 """Which text goes on by how many tokens in each step."""
 
@@ -51,15 +55,28 @@ def opened(model: Any, room: int) -> Batch:
         register()
         model.set_attn_implementation(NAME)
         with torch.inference_mode():
-            shape = _surveyed(model)
-            _compare(model, shape, wanted)
+            shape, hows = _surveyed(model)
+            reader = _lean(model, hows, shape, wanted)
+            if reader is None:
+                _compare(model, shape, wanted)
     except Exception as error:  # somebody else's model may raise anything when it is run as nobody foresaw
         if model.config._attn_implementation != before:
             model.set_attn_implementation(before)
         if isinstance(error, Unfit):
             raise
         raise Unfit(f"it raised {type(error).__name__}") from error
-    return Batch(model, shape, room)
+    return Batch(model, shape, room, reader)
+
+
+def _lean(model: Any, hows: Mapping[int, How], shape: Shape, wanted: Wanted) -> Lean | None:
+    """The model's forward pass written out; None where it is not known, or computes something else."""
+    try:
+        lean = Lean(model, hows)
+        _compare(lean, shape, wanted)
+    except Exception as error:  # noqa: BLE001 - a class of a known name may have been changed in any way
+        logger.info("%s is read by its own forward pass: %s", type(model).__name__, error)
+        return None
+    return lean
 
 
 def _ask(model: Any) -> None:
@@ -92,22 +109,18 @@ def _texts(model: Any) -> list[list[int]]:
     return [torch.randint(size, (11,), generator=choose).tolist() for _ in range(2)]
 
 
-def _plainly(model: Any) -> Iterator[Any]:
-    """Logits (tokens, vocabulary) of each text by the plain forward pass."""
+def _plainly(model: Any) -> Iterator[tuple[list[int], Any]]:
+    """Two texts, and the logits (tokens, vocabulary) of each by the plain forward pass."""
     import torch
 
     with torch.inference_mode():
         for ids in _texts(model):
-            yield (
-                model(input_ids=torch.tensor([ids], device=model.device), use_cache=False)
-                .logits[0]
-                .float()
-                .cpu()
-            )
+            tokens = torch.tensor([ids], device=model.device)
+            yield ids, model(input_ids=tokens, use_cache=False).logits[0].float().cpu()
 
 
-def _surveyed(model: Any) -> Shape:
-    """What the layers keep; raises `Unfit` when not all take part alike."""
+def _surveyed(model: Any) -> tuple[Shape, dict[int, How]]:
+    """What the layers keep, and what their attention is like; raises `Unfit` when not all take part alike."""
     survey = _Survey()
     forward(model, [Piece(Slot(Shape(0, 0, 0, 0, model.dtype, model.device), [0]), 1)], survey)
     config = model.config.get_text_config(decoder=True)
@@ -120,7 +133,8 @@ def _surveyed(model: Any) -> Shape:
         if how.window != _window(config, layer):
             raise Unfit("a layer does not tell how far it looks back")
     ((heads, key, value, dtype),) = sizes
-    return Shape(config.num_hidden_layers, heads, key, value, dtype, model.device)
+    shape = Shape(config.num_hidden_layers, heads, key, value, dtype, model.device)
+    return shape, {layer: how for layer, (_, _, how) in survey.layers.items()}
 
 
 def _window(config: Any, layer: int) -> int | None:
@@ -132,15 +146,15 @@ def _window(config: Any, layer: int) -> int | None:
     return getattr(config, "sliding_window", None) if kind == "sliding_attention" else None
 
 
-def _compare(model: Any, shape: Shape, wanted: list[Any]) -> None:
+def _compare(reader: Any, shape: Shape, wanted: Wanted) -> None:
     """Read both texts interleaved; raises `Unfit` when the logits are others."""
-    slots = [Slot(shape, ids) for ids in _texts(model)]
-    limit = TOLERANCES.get(str(model.dtype).removeprefix("torch."), TOLERANCE)
+    slots = [Slot(shape, ids) for ids, _ in wanted]
+    limit = TOLERANCES.get(str(shape.dtype).removeprefix("torch."), TOLERANCE)
     for step in STEPS:
         pieces = [Piece(slots[which], count) for which, count in step]
-        found = forward(model, pieces)
+        found = forward(reader, pieces)
         for (which, count), row in zip(step, found, strict=True):
             slots[which].read += count
-            plain = wanted[which][slots[which].read - 1]
+            plain = wanted[which][1][slots[which].read - 1]
             if not float((row - plain).abs().max()) <= limit * float(plain.max() - plain.min()):
                 raise Unfit("it computes something else that way")

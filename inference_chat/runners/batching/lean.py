@@ -1,0 +1,116 @@
+"""The forward pass of Llama and its like, written out: what a small step costs beside its matrices.
+
+transformers goes through some 120 modules for a model of twelve layers, each with arguments, casts and
+hooks of its own. Here the same arithmetic is done layer by layer with a quarter of the calls. It is only
+used for classes whose layers are known to be like that, and only where a trial gives the plain logits.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..linears import at_once
+from .attention import PLAN, How
+
+CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
+"""Norm, attention, norm, gated layers; queries and keys turned by their positions, maybe normed before."""
+
+
+class Found(NamedTuple):
+    """What a forward pass returns, as transformers names it."""
+
+    logits: Any
+
+
+class _Layer(NamedTuple):
+    number: int
+    how: How
+    before: Callable[[Any], Any]
+    qkv: Callable[[Any], Any]
+    normed: Callable[[Any, int], Any] | None
+    out: Callable[[Any], Any]
+    after: Callable[[Any], Any]
+    gates: Callable[[Any], Any]
+    act: Callable[[Any], Any]
+    down: Callable[[Any], Any]
+
+
+class Lean:
+    """A forward pass over tokens in one row, called as the model is; for `torch.inference_mode`."""
+
+    def __init__(self, model: Any, hows: Mapping[int, How]) -> None:
+        """`hows` says what each layer's attention is like. Raises `ValueError` for other models."""
+        if type(model).__name__ not in CLASSES or model.device.type != "cpu":
+            raise ValueError("its layers are not known")
+        body = model.model
+        self._width = int(body.layers[0].self_attn.head_dim)
+        self._heads, self._keys = model.config.num_attention_heads, model.config.num_key_value_heads
+        self._embed, self._head = body.embed_tokens, model.lm_head
+        self._turns = body.rotary_emb
+        self._norm = _norm(body.norm)
+        self._layers = [_layer(number, layer, hows[number]) for number, layer in enumerate(body.layers)]
+
+    def __call__(
+        self, input_ids: Any, position_ids: Any, logits_to_keep: Any = 0, use_cache: bool = False
+    ) -> Found:
+        """Logits (1, tokens kept, vocabulary) for tokens and positions (1, tokens)."""
+        x = self._embed(input_ids[0])
+        cos, sin = self._turned(x, position_ids)
+        attend = PLAN.get().attend
+        for layer in self._layers:
+            query, key, value = self._asked(layer, layer.before(x), cos, sin)
+            seen = attend(layer.number, query, key, value, layer.how)
+            x = layer.out(seen.reshape(len(x), -1)).add_(x)
+            gate, up = layer.gates(layer.after(x)).chunk(2, -1)
+            x = layer.down(layer.act(gate).mul_(up)).add_(x)
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        return Found(self._head(self._norm(x[kept]))[None])
+
+    def _turned(self, x: Any, positions: Any) -> tuple[Any, Any]:
+        """Cosines and sines (tokens, 1, numbers); those of the first half are of the other sign."""
+        import torch
+
+        cos, sin = self._turns(x, positions)
+        half = self._width // 2
+        return cos[0, :, None], torch.cat((-sin[0, :, None, :half], sin[0, :, None, half:]), -1)
+
+    def _asked(self, layer: _Layer, x: Any, cos: Any, sin: Any) -> tuple[Any, Any, Any]:
+        """Query, key and value (heads, tokens, numbers)."""
+        found = layer.qkv(x).view(len(x), -1, self._width)
+        turning = found[:, : self._heads + self._keys]
+        if layer.normed is not None:
+            turning = layer.normed(turning, self._heads)
+        turned = (turning * cos).add_(turning.roll(self._width // 2, -1).mul_(sin)).transpose(0, 1)
+        return turned[: self._heads], turned[self._heads :], found[:, -self._keys :].transpose(0, 1)
+
+
+def _layer(number: int, layer: Any, how: How) -> _Layer:
+    attention, gated = layer.self_attn, layer.mlp
+    return _Layer(
+        number,
+        how,
+        _norm(layer.input_layernorm),
+        at_once([attention.q_proj, attention.k_proj, attention.v_proj]),
+        _normed(attention.q_norm, attention.k_norm) if hasattr(attention, "q_norm") else None,
+        attention.o_proj,
+        _norm(layer.post_attention_layernorm),
+        at_once([gated.gate_proj, gated.up_proj]),
+        gated.act_fn,
+        gated.down_proj,
+    )
+
+
+def _norm(module: Any) -> Callable[[Any], Any]:
+    """The norm of the root mean square."""
+    import torch
+
+    weight, margin = module.weight, module.variance_epsilon
+    shape: Sequence[int] = tuple(weight.shape)
+    return lambda x: torch.rms_norm(x, shape, weight, margin)
+
+
+def _normed(queries: Any, keys: Any) -> Callable[[Any, int], Any]:
+    """Norms of queries and keys (tokens, heads, numbers), of which so many are queries."""
+    import torch
+
+    query, key = _norm(queries), _norm(keys)
+    return lambda x, heads: torch.cat((query(x[:, :heads]), key(x[:, heads:])), 1)

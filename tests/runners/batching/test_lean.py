@@ -1,0 +1,72 @@
+"""The forward pass that is written out gives the logits of transformers' own, or is not used."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from inference_chat.runners.batching import Batch, opened
+from inference_chat.runners.batching.attention import Piece
+from inference_chat.runners.batching.batch import forward
+from inference_chat.runners.batching.lean import CLASSES, Lean
+from tests.runners.models import build, open_runner
+from tests.runners.test_linears import BFLOAT16
+
+FAMILIES = [name.removesuffix("ForCausalLM") for name in CLASSES]
+IDS = [(7 * i) % 200 + 5 for i in range(40)]
+
+
+def model_of(folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder).eval()
+
+
+def plain(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    """Logits (tokens, vocabulary) as the unchanged model gives them."""
+    with torch.inference_mode():
+        return model_of(folder).to(dtype)(torch.tensor([IDS])).logits[0].float()
+
+
+def read(batch: Batch) -> Any:
+    """The same of a batch, read in pieces."""
+    slot = batch.apart(IDS)
+    found = []
+    with torch.inference_mode():
+        for count in (25, 14, 1):
+            found.append(forward(batch.reader, [Piece(slot, count)], every=True))
+            slot.read += count
+    return torch.cat(found)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_its_logits_are_those_of_the_model(tmp_path: Path, family: str):
+    folder = build(family, tmp_path / family)
+    batch = opened(model_of(folder), 0)
+    assert isinstance(batch.reader, Lean)
+    torch.testing.assert_close(read(batch), plain(folder), atol=2e-4, rtol=1e-4)
+
+
+@BFLOAT16
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packed_layers_are_read_at_once(tmp_path: Path, family: str):
+    folder = build(family, tmp_path / family)
+    batch = open_runner(folder, "bfloat16")._engine
+    assert isinstance(batch, Batch)
+    assert isinstance(batch.reader, Lean)
+    wanted = plain(folder, torch.bfloat16)
+    assert float((read(batch) - wanted).abs().max()) < 0.04 * float(wanted.max() - wanted.min())
+
+
+def test_a_changed_model_of_a_known_class_is_read_by_its_own_forward_pass(tmp_path: Path):
+    folder = build("Llama", tmp_path / "Llama")
+    model = model_of(folder)
+    model.model.layers[0].mlp.register_forward_hook(lambda _, given, out: 2 * out)
+    batch = opened(model, 0)
+    assert batch.reader is model
+
+
+def test_other_classes_are_left_to_transformers(tmp_path: Path):
+    model = model_of(build("Phi3", tmp_path / "Phi3"))
+    assert opened(model, 0).reader is model
