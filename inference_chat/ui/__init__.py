@@ -21,6 +21,7 @@ from . import (
     registry,
     video,
 )
+from .calm import calm
 from .news import news_of
 from .theme import LOOK
 from .tools import describe, tools_of
@@ -47,6 +48,7 @@ MOUNT: dict[str, Any] = {**LOOK, "views": {"page": news_of}, "tools": tools_of}
 
 def build(service: Service, tabs: Mapping[str, Tab] = TABS) -> gr.Blocks:
     """The page and the public endpoints of Gradio's clients; nothing is loaded or fetched by it."""
+    calm()
     demo: gr.Blocks = gr.Blocks(title="Inference Chat", fill_height=True, analytics_enabled=False)
     with demo:
         bar.build()

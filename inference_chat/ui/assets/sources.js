@@ -27,7 +27,7 @@ function brought({ state: how, output }) {
 function stepNode(step) {
   const ms = step.ms === null || step.ms === undefined ? "" : step.ms < 1000 ? `${Math.round(step.ms)} ms` : `${(step.ms / 1000).toFixed(1)} s`;
   return el("li", { class: step.state },
-    el("span", { class: "ic-step-mark", "aria-hidden": "true" }, step.state === "done" ? icon("check") : step.state === "failed" ? icon("alert") : el("i")),
+    el("span", { class: "ic-step-mark", "aria-hidden": "true" }, step.state === "done" ? icon("check") : step.state === "failed" ? icon("alert") : el("i", { class: "ic-pulse" })),
     el("div", {}, el("b", {}, TASK_WORDS[step.task] || step.task), " ", el("span", { class: "ic-step-who" }, `${step.input} · ${modelName(step.model)}${ms ? ` · ${ms}` : ""}`),
       el("p", { dir: "auto" }, brought(step))));
 }

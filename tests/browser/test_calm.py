@@ -1,0 +1,36 @@
+"""A page on which nothing happens leaves the processor to the models."""
+
+from playwright.sync_api import Browser, Page
+
+from tests.server import Server
+
+COUNTS = """(() => { const draws = requestAnimationFrame; window.drawn = 0;
+  window.requestAnimationFrame = (callback) => { window.drawn += 1; return draws(callback); }; })()"""
+
+STILL = "() => { const before = window.seen; window.seen = window.drawn; return before === window.drawn; }"
+DOTS = "document.querySelectorAll('body > .ic-dots i')"
+
+
+def opened(browser: Browser, server: Server) -> Page:
+    page = browser.new_page()
+    page.add_init_script(COUNTS)  # it stands below the page's own filter
+    page.goto(server.url)
+    page.locator(".ic[data-ready]").wait_for()
+    return page
+
+
+def test_an_idle_page_comes_to_rest(browser: Browser, server: Server):
+    page = opened(browser, server)
+    page.wait_for_function(STILL, polling=1000)  # a second without a frame
+    assert page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length") == 0
+    page.close()
+
+
+def test_dots_pulse_while_a_model_is_at_work(browser: Browser, server: Server):
+    page = opened(browser, server)
+    page.evaluate("""() => document.body.append(Object.assign(document.createElement('span'),
+        { className: 'ic-dots', innerHTML: '<i></i><i></i><i></i>' }))""")
+    seen = f"[...{DOTS}].map((dot) => getComputedStyle(dot).opacity).join()"
+    for dots in ("1,0.25,0.25", "0.25,1,0.25", "0.25,0.25,1"):
+        page.wait_for_function(f"{seen} === '{dots}'")
+    page.close()
