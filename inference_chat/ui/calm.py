@@ -24,9 +24,9 @@ class Early(jinja2.BaseLoader):
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
         """The template's source, where it is kept, and whether that is still so."""
-        source, *rest = self.gradios.get_source(environment, template)
+        source, place, current = self.gradios.get_source(environment, template)
         told = f"{START}<script>{{% raw %}}{self.script}{{% endraw %}}</script>"
-        return source.replace(START, told, 1), *rest
+        return source.replace(START, told, 1), place, current
 
 
 def calm() -> None:
