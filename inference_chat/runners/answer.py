@@ -12,7 +12,8 @@ class Answer:
     """Row `row` of the answers to a request; `reason` says why it has ended, once it has.
 
     With `alternatives` set, each delta carries the log-probabilities of its tokens, whose texts join to
-    the text of the answer (and the stop string that ended it, which the answer itself leaves out). With
+    the text of the answer (and the stop string that ended it, which the answer itself leaves out); the mark
+    of a character that was cut is the last one's. With
     `tells_end` the token that ends it counts among them, without a text.
     """
 
@@ -67,8 +68,12 @@ class Answer:
     def close(self) -> TextDelta | None:
         """What was held back at the end; of an answer that was stopped no unfinished character is shown,
         since it may be gone on with."""
-        held = self._stops.push(self._text.flush() if self.reason else "")
-        return self._delta(held + self._stops.flush())
+        rest = self._text.flush() if self.reason and not self._stops.hit else ""
+        if rest and self._pending:
+            told = self._tells_end and self.last in self._ends
+            at = max(0, len(self._pending) - (2 if told else 1))
+            self._pending[at] = self._pending[at].model_copy(update={"text": rest})
+        return self._delta(self._stops.push(rest) + self._stops.flush(), last=True)
 
     def _decoded(self, token: int, logits: Any) -> str:
         if self._alternatives is None:
@@ -78,8 +83,8 @@ class Answer:
         self._pending.append(found.model_copy(update={"text": text}))
         return text
 
-    def _delta(self, text: str) -> TextDelta | None:
-        if not text and not (self._pending and self.reason):
+    def _delta(self, text: str, *, last: bool = False) -> TextDelta | None:
+        if not text and not (last and self._pending and self.reason):
             return None
         tokens, self._pending = tuple(self._pending), []
         return TextDelta(text=text, choice=self.row, tokens=tokens)

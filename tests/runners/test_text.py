@@ -171,10 +171,21 @@ def test_logprobs_are_those_of_a_plain_forward(tiny_runner: TextRunner, tiny_lla
 @pytest.mark.parametrize("seed", range(8))
 def test_the_texts_of_the_tokens_join_to_the_answer(tiny_runner: TextRunner, seed: int):
     result = answer(tiny_runner, PROMPT, seed=seed, temperature=1, logprobs=0, max_tokens=60)
-    joined = "".join(token.text for token in result.tokens[0])
-    assert result.text.rstrip(REPLACEMENT) == joined.rstrip(REPLACEMENT)  # half a character at the very end
+    assert result.text == "".join(token.text for token in result.tokens[0])
     ended = result.finished.finish_reasons.count("stop")
     assert len(result.tokens[0]) == result.finished.usage.completion_tokens - ended
+
+
+def test_the_mark_of_a_cut_character_is_that_of_its_last_token(tiny_runner: TextRunner):
+    """A random model cuts one in several answers of any length; `echo` counts the token of an end, too."""
+    cut = 0
+    for length in range(1, 41):
+        for echo in (False, True):
+            how = {"seed": 5, "temperature": 1, "logprobs": 0, "max_tokens": length, "echo": echo}
+            result = answer(tiny_runner, PROMPT, **how)
+            assert result.text == "".join(token.text for token in result.tokens[0])
+            cut += result.text.endswith(REPLACEMENT)
+    assert cut
 
 
 # --- options ------------------------------------------------------------------------------------
