@@ -13,6 +13,7 @@ from .errors import Forbidden, SettingsError
 
 QUOTA_PART = r"\s*\d+\s*(requests|tokens)?\s*(/|per)\s*(\d+\s*)?(second|minute|hour|day|month)s?\s*"
 QUOTA = rf"^{QUOTA_PART}(,{QUOTA_PART})*$|^off$"
+HOST = re.compile(r"[\w-]+(\.[\w-]+)*")
 ORIGIN = re.compile(r"\*|https?://[\w.\[\]:-]+")
 ENDPOINT_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*@[\w.:-]+")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -110,6 +111,11 @@ class Settings(BaseSettings):
         description="Comma-separated origins whose pages may use this server, as `https://example.org`; "
         "`*` for all. Unset: only the page of the server itself.",
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated names of this server, as `chat.example.org`, behind a proxy on the same "
+        "machine. Unset: there, and without `API_KEYS`, only local names and addresses.",
+    )
     history: Literal["auto", "shared", "private"] = Field(
         "auto",
         description="`shared`: one list of conversations; `private`: one per browser or address. "
@@ -167,6 +173,7 @@ class Settings(BaseSettings):
     @field_validator(
         "api_keys",
         "cors_origins",
+        "allowed_hosts",
         "url_media_ports",
         "url_media_networks",
         "endpoint_networks",
@@ -184,6 +191,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{wrong[0]} is no origin: write scheme, host and port, as https://example.org:8443"
             )
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in value if not HOST.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]} is no name: write it alone, as chat.example.org")
         return value
 
     @field_validator("endpoint_keys")

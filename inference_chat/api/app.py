@@ -30,7 +30,7 @@ from . import (
 from .docs import add_docs
 from .document import TAGS, complete
 from .errors import HANDLERS, PAGE_HANDLERS, OtherMethods, problems
-from .middleware import BodyLimit, Envelope, SameOrigin
+from .middleware import BodyLimit, Envelope, KnownHosts, SameOrigin
 from .openai import audio, completions, others, responses, shapes
 from .openai import batches as lines
 from .openai import chat as completions_chat
@@ -111,6 +111,7 @@ def create_app(
                 allow_headers=["*"],
                 expose_headers=["X-Request-ID", "Retry-After"],
             ),
+            *([] if service.access.keyed else [Middleware(KnownHosts, names=settings.allowed_hosts)]),
             Middleware(SameOrigin, origins=settings.cors_origins),
             Middleware(auth.Authentication, service=service),
             Middleware(BodyLimit, limit=settings.max_body_mb * MIB),

@@ -5,6 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -133,6 +134,51 @@ class SameOrigin:
 
     def _known(self, scope: Scope) -> bool:
         return "*" in self.origins or Headers(scope=scope).get("origin") in self.origins
+
+
+class KnownHosts:
+    """Refuses names that somebody else may have given this machine.
+
+    A page whose name leads first to its own server and then to 127.0.0.1 is of one origin with whatever
+    listens here, and without a key nothing else would stop it. Only what arrives over the loopback
+    interface is looked at; a name without a dot is nobody's to give.
+    """
+
+    def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
+        self.app = app
+        self.names = {name.lower() for name in names}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, unless its `Host` is a stranger's."""
+        name = "" if scope["type"] == "lifespan" else _name(Headers(scope=scope).get("host", ""))
+        if not name or name in self.names or _is_local(name) or not _over_loopback(scope):
+            await self.app(scope, receive, send)
+            return
+        refusal = Forbidden(
+            f"This server does not go by the name {name[:100]}; its operator can allow it in ALLOWED_HOSTS."
+        )
+        await error_response(refusal, scope["path"])(scope, receive, send)
+
+
+def _name(host: str) -> str:
+    return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+
+
+def _is_local(name: str) -> bool:
+    return "." not in name or name.endswith(".localhost") or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _over_loopback(scope: Scope) -> bool:
+    here = (scope.get("server") or ("",))[0]
+    return _is_address(here) and ip_address(here).is_loopback
 
 
 def _foreign(scope: Scope) -> bool:

@@ -70,6 +70,47 @@ def test_sockets_of_known_origins_only(page: Server):
         pass
 
 
+@pytest.mark.parametrize(
+    ("host", "passes"),
+    [
+        ("127.0.0.1:{port}", True),
+        ("localhost:{port}", True),
+        ("[::1]:{port}", True),
+        ("192.0.2.7", True),
+        ("app.localhost", True),
+        ("inference", True),
+        ("chat.example.org", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example:{port}", False),
+        ("evil.example.:{port}", False),
+        ("localhost@evil.example", False),
+    ],
+)
+def test_a_name_that_was_lent_to_this_machine_is_refused(tmp_path: Path, host: str, passes: bool):
+    """A page of evil.example, which leads to 127.0.0.1 by now, is of one origin with this server."""
+    service = Service(settings(tmp_path, allowed_hosts="chat.example.org, other.example.org"))
+    with serving(service) as server, server.http() as http:
+        told = {"Host": host.format(port=server.port), "Sec-Fetch-Site": "same-origin"}
+        for method, path in (("GET", "/chat"), ("POST", "/cache/clear"), ("GET", "/openapi.json")):
+            answer = http.request(method, path, headers=told)
+            assert answer.is_success is passes, answer.text
+            assert passes or "ALLOWED_HOSTS" in answer.json()["detail"]
+        session = service.sessions.create("everyone").id
+        upgrade = {"Host": told["Host"], "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} | {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+        }
+        with http.stream("GET", f"/chat/{session}/ws", headers=upgrade) as answer:
+            assert answer.status_code == (101 if passes else 403)
+
+
+def test_with_a_key_any_name_will_do(tmp_path: Path):
+    with serving(Service(settings(tmp_path, api_keys="k"))) as server, server.http() as http:
+        told = {"Host": "chat.example.org", "X-API-Key": "k"}
+        assert http.get("/chat", headers=told).status_code == 200
+
+
 def raw(server: Server, path: str) -> bytes:
     """The answer to a path as it stands; clients would tidy it up."""
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
