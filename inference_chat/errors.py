@@ -26,6 +26,7 @@ The tree, with the stable `code` that every door answers with::
     │   ├── Overloaded            overloaded
     │   ├── OutOfMemory           out_of_memory
     │   ├── EndpointUnavailable   endpoint_unavailable  a server that runs the model is down
+    │   ├── HubUnavailable        hub_unavailable       the Hugging Face hub cannot be reached
     │   └── StorageFailed         storage_failed          full disk, locked or corrupt file
     ├── DeadlinePassed            timeout
     ├── ModelFailed               model_failed
@@ -190,6 +191,12 @@ class EndpointUnavailable(TryLater):
     """The server that runs the model cannot be reached, is busy, or is left alone after failures in a row."""
 
     code = "endpoint_unavailable"
+
+
+class HubUnavailable(TryLater):
+    """The Hugging Face hub cannot be reached, or is switched off; what is on this machine works."""
+
+    code = "hub_unavailable"
 
 
 class StorageFailed(TryLater):

@@ -71,14 +71,17 @@ class Pool:
         settings: Settings,
         find: Callable[[ModelRecord], Checkpoint | Remote],
         loaded: Callable[[ModelRecord, int], None] = lambda record, size: None,
+        pinned: Callable[[str], bool] = lambda id: False,
     ) -> None:
         """`find` gives a model's folder (and may fetch it), or the server that runs it.
 
-        `loaded` hears what a load took, in bytes.
+        `loaded` hears what a load took, in bytes; `pinned` tells which models stay until they are unloaded
+        by their id.
         """
         self._settings = settings
         self._find = find
         self._loaded = loaded
+        self._pinned = pinned
         self._limit = settings.memory_limit_mb * MIB
         self._entries: dict[str, Entry] = {}
         self._failed: dict[str, str] = {}
@@ -237,6 +240,7 @@ class Pool:
                 "choose a smaller model.",
                 retry_after=60,
             )
+        self._minding_pins(id, needed)
         until = time.monotonic() + WAIT_FOR_ROOM
         while not self._fits(needed):
             if idle := [entry for entry in self._idle() if not entry.remote]:
@@ -250,13 +254,27 @@ class Pool:
             else:
                 await self._change(until - time.monotonic())
 
+    def _minding_pins(self, id: str, needed: int) -> None:
+        """Refuse what cannot fit beside the models that are pinned."""
+        pins = [one for one in self._present() if not one.remote and self._pinned(one.record.id)]
+        held = sum(entry.bytes for entry in pins)
+        if held + needed > self._limit or len(pins) >= self._settings.max_loaded_models:
+            names = ", ".join(entry.record.id for entry in pins)
+            raise OutOfMemory(
+                f"{id} needs about {needed // MIB:,} MiB and a place, and {names} are pinned with "
+                f"{held // MIB:,} of {self._limit // MIB:,} MiB; unpin one first.",
+                retry_after=60,
+            )
+
     def _present(self) -> list[Entry]:
         return [entry for entry in self._entries.values() if entry.runner is not None]
 
     def _occupied(self) -> bool:
         """Whether there is a model that may leave later, or is leaving now."""
         return any(
-            (entry.runner is not None or entry.leaving) and not entry.remote
+            (entry.runner is not None or entry.leaving)
+            and not entry.remote
+            and (entry.leases or not self._pinned(entry.record.id))
             for entry in self._entries.values()
         )
 
@@ -267,8 +285,12 @@ class Pool:
         return sum(entry.bytes for entry in present) + needed <= self._limit and needed <= memory_free()
 
     def _idle(self) -> list[Entry]:
-        """Loaded models nobody uses, the one unused for longest first."""
-        idle = [entry for entry in self._present() if not entry.leases and not entry.leaving]
+        """Loaded models nobody uses or has pinned, the one unused for longest first."""
+        idle = [
+            entry
+            for entry in self._present()
+            if not entry.leases and not entry.leaving and not self._pinned(entry.record.id)
+        ]
         return sorted(idle, key=lambda entry: entry.idle_since)
 
     async def _leave(self, entry: Entry) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from .access import Access, Caller
@@ -25,7 +26,12 @@ from .intake import Intake
 from .jobs import Job, Jobs
 from .ledger import Ledger
 from .media import Limits, MediaStore
+from .models.checking import Checking
+from .models.curation import Curation, is_pinned
 from .models.models import Models
+from .models.obtaining import Obtaining
+from .models.shelf import Shelf
+from .models.transfer import Transfer
 from .overview import Overview, Window
 from .planning import Planner
 from .pool import Pool
@@ -41,6 +47,8 @@ WARM_UP_DELAY = 0.5
 """Seconds after the start until torch is imported, so that the first page is served before."""
 REAP_SECONDS = 5.0
 CLEAN_SECONDS = 600.0
+SHELF_SECONDS = 2.0
+"""Seconds between two looks at the folder of cards."""
 
 
 class Service:
@@ -53,9 +61,15 @@ class Service:
         self._database = open_database(settings.database_url)
         self.sessions = Sessions(self._database)
         self.records = Records(self._database)
-        self.pool = Pool(settings, self._find, self._loaded)
+        pinned = partial(is_pinned, self.registry)
+        self.pool = Pool(settings, self._find, self._loaded, pinned)
         scores = EvaluationStore(self._database)
         self.models = Models(settings, self.registry, self.records, self.pool, scores.accuracy)
+        self.curation = Curation(self.models, self.registry, self.pool)
+        self.checking = Checking(self.models, self.registry, self.pool)
+        self.fetching = Obtaining(self.models, self.registry)
+        self.transfer = Transfer(self.models, self.registry)
+        self.shelf = Shelf(settings.model_cards_dir, self.registry, self.models.describer)
         self.engine = Engine(settings, self.registry, self.pool, self.records)
         self.allowances = Allowances(settings)
         limits = Limits(
@@ -83,7 +97,6 @@ class Service:
         self.chats = Chats(settings, self.sessions, self.models, self.jobs, self.intake)
         self.exports = Exports(settings, self.chats, self.intake)
         self.batches = Batches(settings, Ledger(self._database))
-        self._card_notices: tuple[str, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
         self._warm = False
         self.stopping = asyncio.Event()
@@ -93,21 +106,20 @@ class Service:
     @property
     def notices(self) -> tuple[str, ...]:
         """What people should know of the start: files kept aside, cards left out."""
-        return (*self.registry.notices, *self._database.notices, *self._card_notices)
+        return (*self.registry.notices, *self._database.notices, *self.shelf.notices)
 
     async def start(self) -> None:
         """Open for business: half replies are marked, cards registered, torch imported in the background."""
         interrupted = await asyncio.to_thread(self.sessions.mark_interrupted)
         if interrupted:
             logger.warning("%d replies were being written when the last run ended.", interrupted)
-        self._card_notices = await asyncio.to_thread(
-            self.models.register_cards, self.settings.model_cards_dir
-        )
+        await asyncio.to_thread(self.shelf.look)
         for notice in self.notices:
             logger.warning(notice)
         self._tasks = [
             asyncio.create_task(self._warm_up(), name="warm-up"),
             asyncio.create_task(_every(REAP_SECONDS, self.pool.unload_idle), name="unload-idle"),
+            asyncio.create_task(_every(SHELF_SECONDS, self._look_at_cards), name="cards"),
             asyncio.create_task(_every(CLEAN_SECONDS, self._clean_media), name="clean-media"),
             asyncio.create_task(
                 _every(self.settings.cache_cleanup_interval, self._clean_cache), name="clean-cache"
@@ -137,6 +149,7 @@ class Service:
         await self.chats.close()
         await self.comparisons.close()
         await self.jobs.close()
+        self.models.downloads.close()
         await self.pool.close()
         self.sessions.close()
         self.records.close()
@@ -236,6 +249,14 @@ class Service:
     def _loaded(self, record: ModelRecord, size: int) -> None:
         self.models.loaded(record, size)
 
+    async def _look_at_cards(self) -> None:
+        known = set(self.shelf.notices)
+        for id in await asyncio.to_thread(self.shelf.look):
+            logger.info("%s was registered from the folder of cards.", id)
+        for notice in self.shelf.notices:
+            if notice not in known:
+                logger.warning(notice)
+
     async def _clean_media(self) -> None:
         needed = await asyncio.to_thread(self.sessions.media)
         await asyncio.to_thread(self.media.clean, self.settings.media_keep_hours * 3600, needed)
@@ -250,6 +271,7 @@ class Service:
             await self.pool.warm()
             await self.models.load(self.models.default())
         self._warm = True
+        await self.curation.load_pinned()
         with contextlib.suppress(InferenceChatError):
             await asyncio.to_thread(self.records.stats)  # the first reading of a million runs takes a second
 

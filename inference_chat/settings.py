@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     model_cache_dir: Path | None = Field(
         None, description="Where hub models are kept; unset: Hugging Face's own cache."
     )
+    model_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated folders below which models may be registered from. Unset: every folder "
+        "on a loopback address, elsewhere the working folder.",
+    )
     max_loaded_models: int = Field(5, ge=1, description="Models in memory at once; idle ones leave first.")
     memory_limit_mb: int = Field(8192, ge=64, description="Memory for all loaded models, in MiB.")
     model_timeout_seconds: float = Field(
@@ -171,6 +176,7 @@ class Settings(BaseSettings):
     space_id: str | None = Field(None, description="Set by Hugging Face Spaces.")
 
     @field_validator(
+        "model_roots",
         "api_keys",
         "cors_origins",
         "allowed_hosts",
@@ -238,6 +244,13 @@ class Settings(BaseSettings):
             )
         found = os.environ.get(name) or dotenv_values(str(self.model_config["env_file"])).get(name)
         return SecretStr(found.strip()) if found and found.strip() else None
+
+    @property
+    def roots(self) -> tuple[Path, ...] | None:
+        """Folders below which models may lie, beside `model_cards_dir`; None where that is everywhere."""
+        if self.model_roots:
+            return self.model_roots
+        return None if self.host in LOOPBACK and self.space_id is None else (Path.cwd(),)
 
     @property
     def private_history(self) -> bool:

@@ -35,7 +35,7 @@ CONFINED: dict[str, set[str]] = {
     "torch": {"runners"},
     "transformers": {"runners"},
     "diffusers": {"runners"},
-    "huggingface_hub": {"runners", "models.hub", "registry.cards"},
+    "huggingface_hub": {"runners", "models.hub", "models.fetching", "registry.cards"},
     "greenlet": {"runners"},
     "tokenizers": {"runners"},
     "llguidance": {"runners"},

@@ -19,7 +19,9 @@ from . import (
     batches,
     chat,
     compare,
+    curation,
     evaluations,
+    hub,
     inference,
     inside,
     media,
@@ -147,6 +149,10 @@ def _add_routes(app: FastAPI) -> None:
     route("GET", "/models", models.list_models, "models")
     route("POST", "/models", models.register_model, "models", 403, 409, 413, 503, status_code=201)
     route("GET", "/models/search", models.search_models, "models")
+    route("GET", "/models/hub", hub.search_hub, "models", 503)
+    route("POST", "/models/check", curation.check_model, "models", 403, 413)
+    route("GET", "/models/export", curation.export_models, "models")
+    route("POST", "/models/import", curation.import_models, "models", 403, 413, 503)
     compared: dict[str, Any] = {"response_model": compare.Compared}
     route(
         "POST", "/models/compare", compare.compare_models, "models", 400, 403, 404, 413, 415, 503, **compared
@@ -157,10 +163,19 @@ def _add_routes(app: FastAPI) -> None:
     begun_in: dict[str, Any] = {"openapi_extra": evaluations.FORM, "status_code": 202}
     route("POST", "/models/evaluate", evaluations.start_evaluation, "models", 404, 413, 503, **begun_in)
     route("GET", "/models/{id}", models.get_model, "models", 404)
+    route("PATCH", "/models/{id}", curation.edit_model, "models", 403, 404, 413, 503)
     route("DELETE", "/models/{id}", models.delete_model, "models", 403, 404, 409, 503, status_code=204)
     route("GET", "/models/{id}/versions", models.model_versions, "models", 404)
     route("POST", "/models/{id}/load", models.load_model, "models", 404, 503, **loaded)
     route("POST", "/models/{id}/unload", models.unload_model, "models", 404, 409)
+    route("POST", "/models/{id}/pin", curation.pin_model, "models", 403, 404, 409, 503)
+    route("POST", "/models/{id}/unpin", curation.unpin_model, "models", 403, 404, 503)
+    route("POST", "/models/{id}/promote", curation.promote_model, "models", 403, 404, 503)
+    route("POST", "/models/{id}/rollback", curation.roll_back_model, "models", 403, 404, 409, 503)
+    fetching: dict[str, Any] = {"status_code": 202}
+    route("POST", "/models/{id}/download", hub.start_download, "models", 403, 404, 409, 503, **fetching)
+    route("GET", "/models/{id}/download", hub.get_download, "models", 404)
+    route("DELETE", "/models/{id}/download", hub.cancel_download, "models", 403, 404)
     route("POST", "/models/{id}/tokens", inside.split_text, "models", 404, 413, 503, 504)
     route("POST", "/models/{id}/saliency", inside.show_saliency, "models", 400, 404, 413, 415, 503, 504)
 

@@ -41,6 +41,7 @@ STATUS: dict[type[InferenceChatError], HTTPStatus] = {
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.EndpointUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.HubUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageFailed: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DeadlinePassed: HTTPStatus.GATEWAY_TIMEOUT,
     errors.ModelFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -225,7 +226,7 @@ WHEN = {
     426: "Only a WebSocket is spoken here.",
     429: "Too many requests, or a quota is used up; see `Retry-After`.",
     500: "The model failed, or something unexpected; other requests go on.",
-    503: "Overloaded, out of memory, or storage cannot be used; see `Retry-After`.",
+    503: "Overloaded, out of memory, or storage or the hub cannot be used; see `Retry-After`.",
     504: "The request's deadline passed; its compute has been stopped.",
 }
 

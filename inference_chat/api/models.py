@@ -16,7 +16,10 @@ from .dependencies import TheCaller, TheService
 
 log = logging.getLogger(__name__)
 Status = Literal["available", "loading", "loaded", "unloading", "failed"]
-MEASURED = frozenset({"id", "status", "error", "metrics", "memory_used", "created_at", "updated_at"})
+MEASURED = frozenset(
+    {"id", "status", "error", "metrics", "memory_used", "created_at", "updated_at"}
+    | {"default", "pinned", "edited", "fits", "warnings"}
+)
 
 EXAMPLE: JSON = {
     "name": "my-model",
@@ -67,6 +70,11 @@ class ModelAnswer(BaseModel):
     capabilities: list[str]
     tasks: list[str]
     parameters: JSON
+    note: str = ""
+    default: bool = Field(description="Whether the bare name means this version.")
+    pinned: bool = Field(description="Whether it stays in memory.")
+    edited: list[str] = Field([], description="Fields that people have set, whatever the card says.")
+    fits: bool = Field(description="Whether memory has room for it, once idle models have left.")
     status: Status
     memory_estimate: int
     memory_used: int | None
@@ -177,8 +185,8 @@ async def load_model(service: TheService, _caller: TheCaller, id: str, wait: boo
 
 
 async def unload_model(service: TheService, _caller: TheCaller, id: str) -> ModelAnswer:
-    """Take a model out of memory; refused while it is answering."""
-    return ModelAnswer.model_validate(await service.models.unload(id))
+    """Take a model out of memory, and its pin off; refused while it is answering."""
+    return ModelAnswer.model_validate(await service.curation.unload(id))
 
 
 async def delete_model(service: TheService, _caller: TheCaller, id: str) -> None:

@@ -3,11 +3,15 @@
 import os
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from ..errors import InvalidRequest
 from ..registry.cards import ModelCard
 from ..registry.registry import ModelRecord
-from ..runners import family_of, words_of
+from ..runners import OPTIONS, family_of, words_of
 from ..runners.checkpoint import Checkpoint
-from ..schema import JSON
+from ..runners.device import cpu_format
+from ..schema import JSON, Options, explain
 from ..tasks import TASKS, Task
 
 PREFERRED = "starter-"
@@ -25,17 +29,19 @@ def of_card(card: ModelCard | None) -> JSON:
     return card.model_dump(exclude={"text"}, exclude_defaults=True)
 
 
-def of_checkpoint(checkpoint: Checkpoint) -> JSON:
+def of_checkpoint(checkpoint: Checkpoint, *, digest: bool = True) -> JSON:
+    """What a model's files tell of it; `digest=False` where they are not here to be read."""
     family = family_of(checkpoint)
     words = words_of(family)
+    element = 2 if cpu_format(checkpoint) == "bfloat16" else 4
     return {
         "model_type": words[0],
         "framework": checkpoint.framework,
         "capabilities": words,
         "tasks": tuple(task.value for task in family.tasks),
         "file_size": checkpoint.file_size,
-        "sha256": checkpoint.digest,
-        "memory_estimate": family.runner.estimate(checkpoint, 4),
+        "sha256": checkpoint.digest if digest else None,
+        "memory_estimate": family.runner.estimate(checkpoint, element),
     }
 
 
@@ -45,6 +51,20 @@ def tasks_of(body: JSON) -> tuple[str, ...]:
     words = [body.get("model_type"), *(listed if isinstance(listed, list | tuple) else ())]
     known = [word for word in words if isinstance(word, str) and word in WORDS_OF_TASKS]
     return tuple(dict.fromkeys(WORDS_OF_TASKS[word].value for word in known))
+
+
+def parameters_of(record: ModelRecord, task: Task, *given: JSON) -> Options:
+    """Validated parameters: the model's defaults, overlaid by each of `given`; raises `InvalidRequest`."""
+    known = OPTIONS[task]
+    merged: JSON = dict(record.parameters)
+    if record.tasks and task != record.tasks[0]:  # the defaults are those of what it does first of all
+        merged = {name: value for name, value in merged.items() if name in known.model_fields}
+    for values in given:
+        merged.update(values)
+    try:
+        return known.model_validate(merged)
+    except ValidationError as error:
+        raise InvalidRequest(f"{explain(error)}. Known: {', '.join(known.model_fields)}.") from None
 
 
 def existing(path: str) -> Path | None:
@@ -59,7 +79,7 @@ def existing(path: str) -> Path | None:
 def differs(record: ModelRecord, known: ModelRecord | None) -> bool:
     if known is None:
         return True
-    own: set[str] = {"created_at", "updated_at", "memory_used", "note"}
+    own: set[str] = {"created_at", "updated_at", "memory_used", "note", "pinned", "edited", *known.edited}
     return record.model_dump(exclude=own) != known.model_dump(exclude=own)
 
 

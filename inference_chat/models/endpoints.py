@@ -44,15 +44,18 @@ class Endpoints:
 
         Raises `Forbidden`, `InvalidRequest`, and `InvalidModel` that says what is wrong and would work.
         """
-        try:
-            endpoint = Endpoint.model_validate(given["endpoint"])
-        except ValidationError as error:
-            raise InvalidRequest(explain(error, "endpoint")) from None
+        endpoint = _endpoint(given)
         served = self.check(str(given.get("name", "")), endpoint)
         chosen = _chosen(endpoint, served)
         tasks = tuple(given.get("tasks") or ()) or tuple(chosen.get("tasks") or ())
         found = endpoint.model_copy(update={"model": chosen["id"]})
         return read(found, tuple(task for task in tasks if isinstance(task, str)))
+
+    def read(self, given: JSON) -> JSON:
+        """The same without asking the endpoint."""
+        return read(
+            _endpoint(given), tuple(task for task in given.get("tasks") or () if isinstance(task, str))
+        )
 
     def check(self, name: str, endpoint: Endpoint) -> list[JSON]:
         """What the endpoint serves, asked now; raises `Forbidden`, `InvalidModel`."""
@@ -74,6 +77,13 @@ class Endpoints:
         if key is None:
             raise InvalidModel(f"The variable {endpoint.key_env} is not set here; set it to the key.")
         return key.get_secret_value()
+
+
+def _endpoint(given: JSON) -> Endpoint:
+    try:
+        return Endpoint.model_validate(given["endpoint"])
+    except ValidationError as error:
+        raise InvalidRequest(explain(error, "endpoint")) from None
 
 
 def read(endpoint: Endpoint, tasks: tuple[str, ...]) -> JSON:

@@ -6,36 +6,38 @@ what it has cost so far (the run records).
 
 import asyncio
 import builtins
+import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
-from pydantic import ValidationError
-
 from ..errors import (
     Forbidden,
     InferenceChatError,
-    InvalidModel,
     InvalidRequest,
     ModelBusy,
     ModelNotFound,
-    StorageFailed,
+    NotFound,
     UnsupportedTask,
 )
 from ..pool import MIB, Pool, Status
 from ..records import Records
-from ..registry.cards import ModelCard, find_cards, read_card
+from ..registry.cards import read_card
 from ..registry.registry import ModelRecord, Registry
 from ..registry.senses import AUTO, NOUNS, takes
 from ..runners import OPTIONS, Remote
 from ..runners.checkpoint import Checkpoint, inspect
-from ..schema import JSON, Options, explain
+from ..schema import JSON, Options
 from ..settings import Settings
 from ..tasks import Kind, Task
-from .described import differs, existing, nearness, of_card, of_checkpoint, public_path, tasks_of
-from .endpoints import Endpoints, read
-from .hub import download, fetched
+from .described import nearness, of_checkpoint, parameters_of, public_path
+from .describing import Describer
+from .downloads import Downloads
+from .endpoints import Endpoints
+from .hub import Hub, hub_name
+from .roots import Roots
+from .shelf import Shelf
 
 logger = logging.getLogger(__name__)
 STATUSES = get_args(Status)
@@ -59,6 +61,10 @@ class Models:
         self._records = records
         self._pool = pool
         self.endpoints = Endpoints(settings)
+        self.hub = Hub(settings.model_cache_dir)
+        self.downloads = Downloads(self.hub, self._arrived)
+        self._roots = Roots(settings)
+        self.describer = Describer(self._roots, self.endpoints, self.hub)
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -100,8 +106,8 @@ class Models:
 
     async def card(self, ref: str) -> str:
         """The Markdown of a model's card; empty where it has none."""
-        path = self._folder(self._registry.get(ref)) / "README.md"
-        return await asyncio.to_thread(lambda: read_card(path).text if path.is_file() else "")
+        record = self._registry.get(ref)
+        return await asyncio.to_thread(self._card, record)
 
     async def versions(self, name: str) -> builtins.list[JSON]:
         """All versions of a model, the newest first."""
@@ -121,7 +127,7 @@ class Models:
     def there(self, record: ModelRecord) -> bool:
         """Whether its files are on this machine; what an endpoint serves needs none."""
         if record.source == "hub":
-            return fetched(record, self._settings.model_cache_dir)
+            return self.hub.here(hub_name(record), record.revision) is not None
         return self._there(record)
 
     def default(self, task: Task = Task.TEXT_GENERATION) -> str:
@@ -180,16 +186,7 @@ class Models:
 
     def parameters(self, record: ModelRecord, task: Task, *given: JSON) -> Options:
         """Validated parameters: the model's defaults, overlaid by each of `given` in turn."""
-        known = OPTIONS[task]
-        merged: JSON = dict(record.parameters)
-        if record.tasks and task != record.tasks[0]:  # the defaults are those of what it does first of all
-            merged = {name: value for name, value in merged.items() if name in known.model_fields}
-        for values in given:
-            merged.update(values)
-        try:
-            return known.model_validate(merged)
-        except ValidationError as error:
-            raise InvalidRequest(f"{explain(error)}. Known: {', '.join(known.model_fields)}.") from None
+        return parameters_of(record, task, *given)
 
     # --- changing --------------------------------------------------------------------------------
 
@@ -199,16 +196,15 @@ class Models:
         Only `name` is needed where the rest can be read from the folder. Weights are not loaded and
         no code of the folder is run. Raises `InvalidModel`, `UnsafeModel`, `ModelExists`, `Forbidden`.
         """
-        self._may_change()
-        if body.get("name") == AUTO.name:
-            raise InvalidRequest("name: `auto` stands for a plan over several models; choose another.")
-        record = await asyncio.to_thread(self._described, body)
-        await asyncio.to_thread(self._registry.add, record)
-        return await self.get(record.id)
+        self.may_change()
+        found = await asyncio.to_thread(self.describer.described, body)
+        await asyncio.to_thread(self._registry.add, found.record)
+        told = {"warnings": [*found.warnings]} if found.warnings else {}
+        return await self.get(found.record.id) | told
 
     async def restore(self, record: ModelRecord) -> None:
         """Take back a removal; raises `ModelExists`, `Forbidden`."""
-        self._may_change()
+        self.may_change()
         await asyncio.to_thread(self._registry.add, record)
 
     async def load(self, ref: str) -> JSON:
@@ -227,30 +223,19 @@ class Models:
 
     async def delete(self, ref: str) -> None:
         """Forget a model; files are never deleted. `ModelBusy` while it is loading or used."""
-        self._may_change()
+        self.may_change()
         record = self._registry.get(ref)
         if self._pool.status(record.id) in ("loading", "unloading"):
             raise ModelBusy(f"{record.id} is {self._pool.status(record.id)}; wait until that is done.")
         await self._pool.unload(record.id)
+        await asyncio.to_thread(self.downloads.stop, record)
         await asyncio.to_thread(self._registry.remove, record.id)
 
     def register_cards(self, folder: Path) -> tuple[str, ...]:
         """Register every model of a folder of cards; what people should know about those that cannot be."""
-        found: list[ModelRecord] = []
-        notices: list[str] = []
-        for path, card in find_cards(folder) if folder.is_dir() else ():
-            try:
-                if isinstance(card, InvalidModel):
-                    raise card
-                found.append(self._from_card(path, card))
-            except InferenceChatError as error:
-                notices.append(f"The model card {path.name} was left out: {error.detail}")
-        known = {record.id: record for record in self._all()}
-        try:
-            self._registry.put_all(record for record in found if differs(record, known.get(record.id)))
-        except StorageFailed as error:  # what is known already can still be used
-            notices.append(f"The model cards could not be registered: {error.detail}")
-        return tuple(notices)
+        shelf = Shelf(folder, self._registry, self.describer)
+        shelf.look()
+        return shelf.notices
 
     def find(self, record: ModelRecord) -> Checkpoint | Remote:
         """The files of a model, fetched from the hub if they are not here (blocks while it fetches), or the
@@ -258,8 +243,8 @@ class Models:
         if record.source == "endpoint":
             return self.endpoints.of(record)
         if record.source == "hub":
-            return inspect(download(record, self._settings.model_cache_dir))
-        return inspect(self._folder(record))
+            return self.downloads.fetch(record)
+        return inspect(self._roots.allowed(self._folder(record)))
 
     def labels(self, record: ModelRecord) -> tuple[str, ...]:
         """The names that a model knows things by; of what other servers run none are known. Blocks."""
@@ -280,67 +265,32 @@ class Models:
     def _named(self, ref: str) -> ModelRecord:
         return AUTO if ref in (AUTO.name, AUTO.id) else self._registry.get(ref)
 
-    def _may_change(self) -> None:
+    def may_change(self) -> None:
+        """Raises `Forbidden` where the operator has switched changes off."""
         if not self._settings.allow_registration:
             raise Forbidden(
                 "Models cannot be added or removed here; the operator has set ALLOW_REGISTRATION=false."
             )
 
-    def _all(self) -> Iterable[ModelRecord]:
-        return self._registry.list(limit=1_000_000)[0]
+    def _card(self, record: ModelRecord) -> str:
+        """The text of a card: of a folder, or of a hub model that is here."""
+        folder = self._folder(record)
+        if record.source == "hub":
+            folder = self.hub.here(hub_name(record), record.revision) or folder
+        path = self._roots.allowed(folder) / "README.md"
+        return read_card(path).text if path.is_file() else ""
+
+    def _arrived(self, record: ModelRecord, checkpoint: Checkpoint, revision: str) -> None:
+        """Remember what a model that has been downloaded truly is."""
+        facts = of_checkpoint(checkpoint) | {"revision": revision}
+        with contextlib.suppress(NotFound):  # it was removed meanwhile
+            self._registry.update(record.id, **{k: v for k, v in facts.items() if k not in record.edited})
 
     def _folder(self, record: ModelRecord) -> Path:
         return Path(record.file_path or record.name)
 
     def _there(self, record: ModelRecord) -> bool:
         return record.source in ("hub", "endpoint") or self._folder(record).is_dir()
-
-    def _described(self, body: JSON) -> ModelRecord:
-        """The record that a registration means."""
-        given = dict(body)
-        if not given.get("file_path") and given.get("hub_id"):
-            given.setdefault("source", "hub")
-        folder = existing(str(given["file_path"])) if given.get("file_path") else None
-        told: JSON = {}
-        if given.get("endpoint"):
-            given.setdefault("tasks", tasks_of(given))
-            told = self.endpoints.looked_at(given)
-            given |= {name: told[name] for name in ("source", "endpoint", "tasks", "memory_estimate")}
-        elif folder is not None:
-            card = read_card(folder / "README.md") if (folder / "README.md").is_file() else None
-            told = {**of_card(card), **of_checkpoint(inspect(folder)), "file_path": str(folder)}
-        elif given.get("source") != "hub" and not given.get("model_type"):
-            raise InvalidModel(
-                "There is no such folder on the server: "
-                "give `file_path`, a folder in Hugging Face layout, `hub_id`, or `endpoint`."
-            )
-        given.setdefault("tasks", told.get("tasks") or tasks_of(given))
-        try:
-            record = ModelRecord.model_validate({**told, **{k: v for k, v in given.items() if v is not None}})
-        except ValidationError as error:
-            raise InvalidRequest(explain(error)) from None
-        return self._sound(record) if told else record
-
-    def _from_card(self, path: Path, card: ModelCard) -> ModelRecord:
-        known = of_card(card)
-        if path.is_dir():
-            known |= of_checkpoint(inspect(path)) | {"file_path": str(path)}
-        elif card.endpoint:
-            known |= read(card.endpoint, card.tasks)
-        elif card.hub_id:
-            known |= {"source": "hub"}
-        try:
-            return self._sound(ModelRecord.model_validate(known))
-        except ValidationError as error:
-            raise InvalidModel(explain(error)) from None
-
-    def _sound(self, record: ModelRecord) -> ModelRecord:
-        """The record itself, if its runners know its default parameters; else `InvalidRequest`."""
-        for task in OPTIONS:
-            if task in record.tasks:
-                self.parameters(record, task)
-                break  # defaults are those of the first; others take of them what they know
-        return record
 
     async def _shown(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
         shown = list(records)
@@ -350,6 +300,10 @@ class Models:
     def _show(self, record: ModelRecord, cost: JSON) -> JSON:
         shown = record.model_dump(mode="json")
         shown["file_path"] = public_path(record.file_path)
+        shown["default"] = (
+            self._registry.knows(record.name) and self._registry.get(record.name).id == record.id
+        )
+        shown["fits"] = (record.memory_used or record.memory_estimate) <= self._pool.limit
         shown["status"] = self._pool.status(record.id)
         if error := self._pool.error(record.id):
             shown["error"] = error

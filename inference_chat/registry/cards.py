@@ -6,7 +6,7 @@ and `endpoint`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +68,19 @@ def read_card(path: Path) -> ModelCard:
         raise InvalidModel(f"The card {_shown(path)}: {explain(error)}") from None
 
 
-def find_cards(folder: Path) -> Iterator[tuple[Path, ModelCard | InvalidModel]]:
+def find_cards(
+    folder: Path, names: Container[str] | None = None
+) -> Iterator[tuple[Path, ModelCard | InvalidModel]]:
     """The cards in a folder: one per sub-folder that holds a model, and every other `.md` file.
+
+    With `names`, only those of sub-folders and files that are called so.
 
     Gives the sub-folder or the file with its card, or with what is wrong with it. A model that comes
     without a card goes by the name of its folder.
     """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if names is not None and path.name not in names:
+            continue
         if path.is_dir() and any((path / name).is_file() for name in CONFIGS):
             card = path / "README.md"
         elif path.is_file() and path.suffix == ".md" and path.name.lower() != "readme.md":

@@ -51,7 +51,15 @@ class ModelRecord(Frozen):
     parameters: JSON = Field(default_factory=dict, description="Default settings of a run.")
     memory_estimate: int = Field(default=0, ge=0)
     memory_used: int | None = Field(default=None, ge=0, description="The peak measured on this machine.")
-    note: str = Field(default="", description="What people should know, e.g. what is missing to load it.")
+    note: str = Field(
+        default="", max_length=4000, description="What people should know, e.g. what is missing to load it."
+    )
+    pinned: bool = Field(
+        default=False, description="Whether it stays in memory, however long nobody asks it."
+    )
+    edited: tuple[str, ...] = Field(
+        default=(), description="Fields that people have set here; what the card says of them is passed over."
+    )
     created_at: AwareDatetime = Field(default_factory=now)
     updated_at: AwareDatetime = Field(default_factory=now)
 
@@ -71,7 +79,7 @@ class View:
     """All models at one moment; never changes, so it needs no lock."""
 
     def __init__(self, records: Iterable[ModelRecord] = (), pins: Mapping[str, str] | None = None) -> None:
-        """`pins` gives the version that a bare name means, where that is not the newest."""
+        """`pins` gives the version that a bare name means, where that is not always the newest."""
         families: dict[str, list[ModelRecord]] = {}
         for record in records:
             families.setdefault(record.name, []).append(record)

@@ -18,7 +18,7 @@ from tinydb import TinyDB
 from tinydb.storages import MemoryStorage, Storage
 from tinydb.table import Document, Table
 
-from ..errors import InvalidRequest, ModelExists, NotFound, StorageFailed
+from ..errors import Conflict, InvalidRequest, ModelExists, NotFound, StorageFailed
 from ..files import explain_failure, replace, set_aside
 from ..schema import JSON, explain, now
 from .catalog import ModelRecord, View
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 5.0
 FIXED = frozenset({"id", "name", "version", "created_at"})
+REMEMBERED = 50  # versions that a bare name has meant before
 Models = list[ModelRecord]
 Data = dict[str, dict[str, Any]]
 Stamp = tuple[int, int, int]
@@ -186,13 +187,33 @@ class Registry:
         """Let the bare name mean this version; raises `ModelNotFound`, `VersionNotFound`."""
         with self._writing() as (tables, view):
             record = view.get(id)
-            _store(tables, "pins", {record.name: {"version": record.version}})
+            _pin(tables, record.name, record.version)
         return record
 
     def unpin(self, name: str) -> None:
-        """Let the bare name mean the newest version again."""
-        with self._writing() as (tables, _):
-            tables.table("pins").remove(doc_ids=[_key(name)])
+        """Let the bare name mean the newest version again; raises `ModelNotFound`."""
+        with self._writing() as (tables, view):
+            view.versions(name)
+            _pin(tables, name, None)
+
+    def roll_back(self, name: str) -> ModelRecord:
+        """Let the bare name mean what it did before `pin` or `unpin` was last called; gives that version.
+
+        Versions that were removed since are passed over. Raises `ModelNotFound`, and `Conflict` when it
+        has meant nothing else.
+        """
+        with self._writing() as (tables, view):
+            family = view.versions(name)
+            known = {None, *(record.version for record in family)}
+            before = [one for one in _pin_of(tables, name).get("before", []) if one in known]
+            meant = view.get(name).version
+            while before and (before[-1] or family[0].version) == meant:
+                before.pop()
+            if not before:
+                raise Conflict(f"{name} has meant no other version before; promote one instead.")
+            version = before.pop()
+            _store(tables, "pins", {name: {"version": version, "before": before}})
+        return self.get(name)
 
     # --- the file --------------------------------------------------------------------------------
 
@@ -318,6 +339,20 @@ def _store(tables: Tables, name: str, documents: dict[str, JSON]) -> None:
     table.insert_multiple(Document(document, _key(id)) for id, document in documents.items())
 
 
+def _pin_of(tables: Tables, name: str) -> JSON:
+    """What a bare name means, and what it meant before: the newest version where that is None."""
+    found = tables.table("pins").get(doc_id=_key(name))
+    return dict(found) if isinstance(found, Document) else {"version": None, "before": []}
+
+
+def _pin(tables: Tables, name: str, version: str | None) -> None:
+    pin = _pin_of(tables, name)
+    if (present := pin.get("version")) == version:
+        return
+    before = [*pin.get("before", []), present][-REMEMBERED:]
+    _store(tables, "pins", {name: {"version": version, "before": before}})
+
+
 def _store_models(tables: Tables, records: Models) -> None:
     _store(tables, "models", {record.id: record.model_dump(mode="json") for record in records})
 
@@ -327,10 +362,12 @@ def _merged(known: ModelRecord | None, record: ModelRecord) -> ModelRecord:
     if known is None:
         return record
     same_files = known.sha256 == record.sha256
+    by_people = ("pinned", "edited", *known.edited)
     kept = {
         "created_at": known.created_at,
         "updated_at": known.updated_at,
         "memory_used": record.memory_used or (known.memory_used if same_files else None),
+        **{name: getattr(known, name) for name in by_people if name in ModelRecord.model_fields},
     }
     merged = record.model_copy(update=kept)
     return known if merged == known else merged.model_copy(update={"updated_at": now()})

@@ -52,10 +52,14 @@ def _format(settings: Settings, checkpoint: Checkpoint, device: str) -> str:
     if settings.dtype != "auto":
         return settings.dtype
     if device == "cpu":
-        small = checkpoint.tensors.elements < SMALL_MODEL
-        stored_bf16 = "BF16" in checkpoint.tensors.dtypes
-        return "bfloat16" if stored_bf16 and not small else "float32"
+        return cpu_format(checkpoint)
     return "float16" if device == "mps" else "bfloat16"
+
+
+def cpu_format(checkpoint: Checkpoint) -> str:
+    """The number format that a model has on a CPU, where the settings leave it open."""
+    small = checkpoint.tensors.elements < SMALL_MODEL
+    return "bfloat16" if "BF16" in checkpoint.tensors.dtypes and not small else "float32"
 
 
 def prepare(threads: int) -> None:
