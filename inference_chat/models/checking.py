@@ -25,7 +25,7 @@ class Checking:
         self._pool = pool
 
     async def check(self, body: JSON) -> JSON:
-        """What `register` would do with this: `ok`, else the `problem`; `warnings`, the `record`, its `memory`.
+        """What `register` would do with this: `ok`, else its `problem`; `warnings`, `record`, `memory`.
 
         For a hub model its `download` too. Raises `Forbidden` where nothing may be registered.
         """

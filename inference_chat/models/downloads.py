@@ -102,7 +102,7 @@ class Downloads:
     def fetch(self, record: ModelRecord) -> Checkpoint:
         """A model's folder, downloaded first if it is not here; blocks until then.
 
-        Raises `HubUnavailable`, `InvalidModel`, `UnsafeModel`, `StorageFailed`, `Conflict` when it is stopped.
+        Raises `HubUnavailable`, `InvalidModel`, `UnsafeModel`, `StorageFailed`; `Conflict` if stopped.
         """
         if folder := self._hub.here(hub_name(record), record.revision):
             return inspect(folder)

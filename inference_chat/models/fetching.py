@@ -18,7 +18,7 @@ from ..errors import HubUnavailable, InvalidModel
 from .hub import Hub
 from .repository import File
 
-PIECE: Final = 1 << 18
+PIECE: Final = 1 << 16
 """Bytes between two looks at `stop`."""
 SILENCE: Final = 20.0
 """Seconds without a byte after which a connection is given up, and made anew."""

@@ -1,11 +1,14 @@
 """Models of the Hugging Face hub: found, and looked at before anything large is fetched."""
 
+import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from ..errors import HubUnavailable, InferenceChatError, InvalidModel, InvalidRequest, UnsafeModel
 from ..registry.catalog import ModelRecord
@@ -17,7 +20,14 @@ from .repository import File, chosen, weights
 
 SECONDS: Final = 10.0
 """How long the hub may take for one answer about a model."""
-SORTS: Final = ("downloads", "likes", "trending_score", "last_modified")
+REMEMBERED: Final = 60.0
+"""Seconds for which the newest look is not repeated: a check is followed by a registration and a download."""
+SORTS: Final = {
+    "downloads": "downloads",
+    "likes": "likes",
+    "trending_score": "trendingScore",
+    "last_modified": "lastModified",
+}
 TOLD: Final = ("downloads", "likes", "pipeline_tag", "safetensors", "tags", "gated", "lastModified")
 BYTES: Final = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2}
 
@@ -64,6 +74,7 @@ class Hub:
 
     def __init__(self, cache: Path | None, endpoint: str | None = None) -> None:
         self.cache = cache
+        self._known: dict[tuple[str, str | None], tuple[float, Offer]] = {}
         self._endpoint = endpoint
 
     def search(self, query: str, *, task: str | None = None, sort: str = "downloads", limit: int = 20) -> Any:
@@ -74,26 +85,23 @@ class Hub:
         if sort not in SORTS:
             raise InvalidRequest(f"sort: one of {', '.join(SORTS)}")
         with _explained(query):
-            found = self._api().list_models(
-                search=query.strip() or None,
-                filter="safetensors",
-                pipeline_tag=task,
-                sort=sort,
-                limit=limit,
-                expand=list(TOLD),
-            )
-            return [_shown(one) for one in found]
+            return [_shown(one) for one in self._listed(query.strip(), task, sort, limit)]
 
     def look(self, hub_id: str, revision: str | None = None) -> Offer | None:
         """A model as it is there now; None when the hub cannot be reached.
 
         Raises `InvalidModel` where there is no such model, or none that can be loaded, and `UnsafeModel`.
         """
+        known, told = self._known.get((hub_id, revision)) or (0.0, None)
+        if told is not None and time.monotonic() - known < REMEMBERED:
+            return told
         try:
             with _explained(hub_id):
-                return self._looked(hub_id, revision)
+                found = self._looked(hub_id, revision)
         except HubUnavailable:
             return None
+        self._known = {(hub_id, revision): (time.monotonic(), found)}
+        return found
 
     def here(self, hub_id: str, revision: str | None) -> Path | None:
         """The folder of a model that is on this machine, whole; asks nobody."""
@@ -114,14 +122,37 @@ class Hub:
 
     def url(self, hub_id: str, revision: str, path: str) -> str:
         """Where a file of a model is fetched from."""
-        from huggingface_hub import hf_hub_url
-
-        return hf_hub_url(hub_id, path, revision=revision, endpoint=self._api().endpoint)
+        return f"{self._api().endpoint}/{hub_id}/resolve/{quote(revision, safe='')}/{quote(path)}"
 
     def _api(self) -> Any:
         from huggingface_hub import HfApi
 
         return HfApi(endpoint=self._endpoint)
+
+    def _listed(self, query: str, task: str | None, sort: str, limit: int) -> list[Any]:
+        """One page of the hub's list. Its client's own way tries again for half a minute when it is away."""
+        from huggingface_hub import ModelInfo
+
+        asked: JSON = {"filter": "safetensors", "sort": SORTS[sort], "limit": limit, "expand": list(TOLD)}
+        asked |= {"search": query} if query else {}
+        asked |= {"pipeline_tag": task} if task else {}
+        found = self._get(f"{self._api().endpoint}/api/models", asked)
+        if not isinstance(found, list):
+            raise HubUnavailable("The hub answers with something else than models; try again later.", 30)
+        return [ModelInfo(**({"siblings": None} | one)) for one in found]
+
+    def _get(self, url: str, asked: JSON | None = None) -> Any:
+        """JSON of the hub; None for what is no JSON. Raises what its client raises."""
+        from huggingface_hub import get_session
+        from huggingface_hub.utils._headers import build_hf_headers
+        from huggingface_hub.utils._http import hf_raise_for_status
+
+        answer = get_session().get(url, params=asked, headers=build_hf_headers(), timeout=SECONDS)
+        hf_raise_for_status(answer)
+        try:
+            return json.loads(answer.content)
+        except (ValueError, RecursionError):
+            return None
 
     def _looked(self, hub_id: str, revision: str | None) -> Offer:
         api = self._api()
@@ -142,21 +173,8 @@ class Hub:
         )
 
     def _config(self, hub_id: str, revision: str, files: tuple[File, ...]) -> JSON:
-        import json
-
-        from huggingface_hub import get_session
-        from huggingface_hub.utils._headers import build_hf_headers
-        from huggingface_hub.utils._http import hf_raise_for_status
-
         name = INDEX if any(file.path == INDEX for file in files) else "config.json"
-        answer = get_session().get(
-            self.url(hub_id, revision, name), headers=build_hf_headers(), timeout=SECONDS
-        )
-        hf_raise_for_status(answer)
-        try:
-            config = json.loads(answer.content)
-        except (ValueError, RecursionError):
-            config = None
+        config = self._get(self.url(hub_id, revision, name))
         if not isinstance(config, dict):
             raise InvalidModel(f"The {name} of {hub_id} is not a JSON object; the model cannot be loaded.")
         return config

@@ -15,7 +15,7 @@ class Obtaining:
         self._registry = registry
 
     async def start(self, ref: str) -> JSON:
-        """Begin or go on; raises `Conflict`, `HubUnavailable`, `InvalidModel`, `StorageFailed`, `Forbidden`."""
+        """Begin, or go on; raises `Conflict`, `HubUnavailable`, `InvalidModel`, `StorageFailed`."""
         self._models.may_change()
         return await asyncio.to_thread(self._models.downloads.start, self._registry.get(ref))
 

@@ -1,229 +1,236 @@
-"""The Registry tab: which models there are, what they cost here, and what is in memory."""
+"""The Registry tab: which models there are, what they cost here, what is in memory, and where to get more."""
 
-from collections.abc import AsyncIterator
-from html import escape
+import asyncio
+import hashlib
+import json
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
-from gradio.context import Context
 
-from ..errors import InvalidRequest
+from ..access import Caller
+from ..errors import InferenceChatError, InvalidRequest
 from ..registry.catalog import ModelRecord
-from ..schema import JSON
+from ..schema import JSON, new_id
 from ..service import Service
-from ..tasks import TASKS
+from ..tasks import TASKS, Task
+from .actions import doors
+from .controls import controls
 from .markdown import render
-from .parts import EVENT, caller, done, heading, status, told
-from .render import seconds
+from .parts import heading
 
 ASSETS = Path(__file__).parent / "assets"
-MOST = 500  # rows shown at once; others are found by searching
-EVERY = "Every task"
+SCRIPTS = ("dom.js", "controls.js", "registry.js", "model.js", "adding.js")
+PAGE = 200
+"""Models listed at once; others are found by searching."""
+UNDONE = 200
+"""Removals that can be taken back, of all pages together."""
+SORTS = {"name": "Name", "-updated_at": "Newest change", "-memory_estimate": "Memory", "-file_size": "Size"}
 
 
 def build(service: Service) -> None:
     """Put the tab into the Blocks being built."""
     heading("Registry", "The models of this server: what they do, what they cost here, what is in memory.")
-    panel = _Panel(service)
-    panel.draw()
+    gr.HTML(
+        html_template='<div class="ic-reg"></div><div class="ic-toasts"></div>',
+        js_on_load="\n".join((ASSETS / name).read_text("utf-8") for name in SCRIPTS),
+        apply_default_css=False,
+        elem_classes="ic-reg-block",
+        server_functions=doors(Shown(service), service) + doors(Changed(service), service),
+        tasks=list(TASKS),
+        sorts=SORTS,
+    )
 
 
-class _Panel:
-    """The tab's components and what they do; `_removed` holds what each page may still take back."""
+class Shown:
+    """What the page's script asks to see."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._models = service.models
+
+    async def look(
+        self,
+        caller: Caller,
+        *,
+        query: str = "",
+        task: Task | None = None,
+        status: str | None = None,
+        sort: str = "name",
+        have: str | None = None,
+    ) -> JSON | None:
+        """The list and the memory, with their `stamp`; None while they are those that the page has."""
+        if query.strip():
+            records = await self._models.search(query, task=task, limit=PAGE)
+            total = len(records)
+        else:
+            records, total = await self._models.list(task=task, status=status, sort=sort, limit=PAGE)
+        found: JSON = {
+            "models": [row(record) for record in records],
+            "total": total,
+            "memory": self._memory(),
+            "notices": list(self._service.notices),
+        }
+        stamp = hashlib.blake2b(json.dumps(found).encode(), digest_size=8).hexdigest()
+        return None if stamp == have else {**found, "stamp": stamp}
+
+    async def model(self, caller: Caller, *, id: str) -> JSON:
+        """All of one model: its record, its versions, its download; not its card."""
+        record = await self._models.get(id)
+        versions = await self._models.versions(record["name"])
+        download = await self._service.fetching.state(record["id"]) if record["source"] == "hub" else None
+        return {"record": record, "versions": versions, "download": download, "controls": _options(record)}
+
+    async def card(self, caller: Caller, *, id: str) -> JSON:
+        """A model's card as HTML, its words escaped."""
+        try:
+            text = await self._models.card(id)
+        except InferenceChatError as error:
+            return {"html": "", "wrong": error.detail}
+        return {"html": "".join(render(text)), "wrong": None}
+
+    async def download(self, caller: Caller, *, id: str) -> JSON:
+        """How far a download is."""
+        return await self._service.fetching.state(id)
+
+    async def hub(self, caller: Caller, *, query: str, task: Task | None = None) -> JSON:
+        """Models of the hub; `limit` is what all models may take in memory here."""
+        self._service.admit(caller)
+        found = await asyncio.to_thread(self._models.hub.search, query, task=task, limit=30)
+        return {"models": found, "limit": self._service.pool.limit}
+
+    async def check(self, caller: Caller, *, body: JSON) -> JSON:
+        """What a registration would come to."""
+        self._service.admit(caller)
+        return await self._service.checking.check(named(body))
+
+    async def export(self, caller: Caller) -> JSON:
+        """The whole registry as one document."""
+        return await self._service.transfer.export()
+
+    def _memory(self) -> JSON:
+        pool = self._service.pool
+        return {"limit": pool.limit, "places": pool.places, "models": pool.memory()}
+
+
+class Changed:
+    """What the page's script asks to change; `_removed` holds what may still be taken back."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._models = service.models
         self._removed: dict[str, ModelRecord] = {}
 
-    def draw(self) -> None:
-        tab = Context.block
-        bars = gr.HTML(apply_default_css=False, elem_classes="ic-bars-block")
-        line = status()
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=3, min_width=340):
-                with gr.Row():
-                    query = gr.Textbox(label="Search", placeholder="name, tag, what it does", min_width=160)
-                    task = gr.Dropdown([EVERY, *TASKS], value=EVERY, label="Task", min_width=160)
-                table = _list()
-                self._form(line, [bars, table], query, task)
-            with gr.Column(scale=2, min_width=320):
-                chosen = gr.Dropdown([], label="Model", allow_custom_value=True)
-                with gr.Row():
-                    load = gr.Button("Load", variant="primary", min_width=70)
-                    unload = gr.Button("Unload", min_width=70)
-                    remove = gr.Button("Remove", min_width=70)
-                    undo = gr.Button("Undo", min_width=70, visible=False)
-                card = gr.HTML(apply_default_css=False, elem_classes="ic-card-block")
-        overview = [bars, table, chosen]
-        root = Context.root_block
-        assert root is not None
-        quiet: dict[str, Any] = EVENT | {"queue": False}
-        root.load(self._first, None, overview, **quiet)
-        if isinstance(tab, gr.Tab):  # what ran while another tab was open
-            opened = tab.select(self._overview, [query, task], overview, **quiet)
-            opened.then(self._card, chosen, card, **quiet)
-        for event in (query.change, task.change, chosen.focus):
-            event(self._overview, [query, task], overview, **quiet)
-        table.select(self._pick, None, chosen, **quiet)
-        chosen.change(self._card, chosen, card, **quiet)
-        for button, act in (
-            (load, self._load),
-            (unload, self._unload),
-            (remove, self._remove),
-            (undo, self._undo),
-        ):
-            asked = button.click(told(act, others=2), chosen, [line, card, undo], **EVENT)
-            asked.then(self._overview, [query, task], overview, **quiet)
+    async def load(self, caller: Caller, *, id: str) -> JSON:
+        """Bring a model into memory; the answer comes when it is there."""
+        self._service.admit(caller)
+        return await self._models.load(id)
 
-    def _form(self, line: gr.HTML, overview: list[Any], query: gr.Textbox, task: gr.Dropdown) -> None:
-        with gr.Accordion("Register a model", open=False):
-            place = gr.Textbox(
-                label="Folder on the server, or Hub id",
-                info="A folder in Hugging Face layout (safetensors), or owner/name on the Hub.",
-                placeholder="/models/my-model or HuggingFaceTB/SmolLM2-135M-Instruct",
-            )
-            with gr.Row():
-                name = gr.Textbox(label="Name", placeholder="as the folder is called", min_width=140)
-                version = gr.Textbox(label="Version", placeholder="1.0.0", min_width=100)
-            go = gr.Button("Register", variant="primary")
-        asked = gr.on(
-            [go.click, place.submit], told(self._register, others=0), [place, name, version], line, **EVENT
-        )
-        asked.then(self._table, [query, task], overview, **(EVENT | {"queue": False}))
+    async def unload(self, caller: Caller, *, id: str) -> JSON:
+        self._service.admit(caller)
+        return await self._service.curation.unload(id)
 
-    async def _first(self) -> list[Any]:
-        """What a page shows when it is opened: every model, the first of them chosen."""
-        bars, rows = await self._table(None, EVERY)
-        names = [row["id"] for row in rows]
-        return [bars, rows, gr.Dropdown(choices=names, value=next(iter(names), None))]
+    async def pin(self, caller: Caller, *, id: str, pinned: bool) -> JSON:
+        """Keep a model in memory, or let it go when it is idle."""
+        self._service.admit(caller)
+        act = self._service.curation.pin if pinned else self._service.curation.unpin
+        return await act(id)
 
-    async def _overview(self, query: str | None, task: str) -> list[Any]:
-        """What fits; which model is chosen stays as it is, for somebody may choose one meanwhile."""
-        bars, rows = await self._table(query, task)
-        return [bars, rows, gr.Dropdown(choices=[row["id"] for row in rows])]
+    async def promote(self, caller: Caller, *, id: str) -> JSON:
+        self._service.admit(caller)
+        return await self._service.curation.promote(id)
 
-    async def _table(self, query: str | None, task: str) -> list[Any]:
-        wanted = None if task == EVERY else task
-        if query and query.strip():
-            records = await self._models.search(query, task=wanted, limit=MOST)
-        else:
-            records, _ = await self._models.list(task=wanted, limit=MOST)
-        return [memory_bars(self._service), [_row(record) for record in records]]
+    async def roll_back(self, caller: Caller, *, name: str) -> JSON:
+        self._service.admit(caller)
+        return await self._service.curation.roll_back(name)
 
-    async def _pick(self, event: gr.EventData) -> str:
-        return str(event.id)
+    async def edit(self, caller: Caller, *, id: str, changes: JSON) -> JSON:
+        """Set some of a model's words and defaults."""
+        self._service.admit(caller)
+        return await self._service.curation.edit(id, edited(changes))
 
-    async def _card(self, ref: str | None) -> str:
-        if not ref or not self._service.registry.knows(ref):
-            return ""
-        return card_html(await self._models.get(ref), await self._models.card(ref))
-
-    async def _load(self, request: gr.Request, ref: str | None) -> AsyncIterator[Any]:
-        ref = self._meant(request, ref)
-        yield done(f"Loading {ref} …"), gr.skip(), gr.skip()
-        record = await self._models.load(ref)
-        said = f"{record['id']} is in memory: {_bytes(record['memory_used'])}."
-        yield done(said), await self._card(ref), gr.skip()
-
-    async def _unload(self, request: gr.Request, ref: str | None) -> AsyncIterator[Any]:
-        ref = self._meant(request, ref)
-        record = await self._models.unload(ref)
-        yield done(f"{record['id']} is out of memory."), await self._card(ref), gr.skip()
-
-    async def _remove(self, request: gr.Request, ref: str | None) -> AsyncIterator[Any]:
-        ref = self._meant(request, ref)
-        record = self._service.registry.get(ref)
+    async def remove(self, caller: Caller, *, id: str) -> JSON:
+        """Forget a model; `undo` takes it back."""
+        self._service.admit(caller)
+        record = self._service.registry.get(id)
         await self._models.delete(record.id)
-        self._removed[request.session_hash or ""] = record
-        yield done(f"{record.id} is removed; its files are still there."), "", gr.Button(visible=True)
+        undo = new_id()
+        self._removed[undo] = record
+        for old in list(self._removed)[:-UNDONE]:
+            del self._removed[old]
+        return {"id": record.id, "undo": undo}
 
-    async def _undo(self, request: gr.Request, ref: str | None) -> AsyncIterator[Any]:
-        record = self._removed.pop(request.session_hash or "", None)
+    async def restore(self, caller: Caller, *, undo: str) -> JSON:
+        """Take a removal back."""
+        record = self._removed.pop(undo, None)
         if record is None:
-            raise InvalidRequest("There is nothing to undo.")
+            raise InvalidRequest("It cannot be taken back any more; register it again.")
         await self._models.restore(record)
-        yield done(f"{record.id} is back."), await self._card(record.id), gr.Button(visible=False)
+        return {"id": record.id}
 
-    async def _register(self, request: gr.Request, place: str, name: str, version: str) -> AsyncIterator[Any]:
-        caller(self._service, request)
-        place = place.strip()
-        if not place:
-            raise InvalidRequest("Give a folder on the server, or a Hub id.")
-        local = place.startswith((".", "/", "~")) or "\\" in place or place.count("/") != 1
-        body: JSON = {"file_path": place} if local else {"hub_id": place}
-        body["name"] = name.strip() or place.rstrip("/\\").replace("\\", "/").split("/")[-1]
-        if version.strip():
-            body["version"] = version.strip()
-        record = await self._models.register(body)
-        yield done(f"{record['id']} is registered: {', '.join(record['capabilities'])}.")
+    async def register(self, caller: Caller, *, body: JSON, fetch: bool = False) -> JSON:
+        """Register a model, and with `fetch` begin its download."""
+        self._service.admit(caller)
+        record = await self._models.register(named(body))
+        if fetch:
+            await self._service.fetching.start(record["id"])
+        return record
 
-    def _meant(self, request: gr.Request, ref: str | None) -> str:
-        caller(self._service, request)
-        if not ref:
-            raise InvalidRequest("Choose a model first.")
-        return ref
+    async def fetch(self, caller: Caller, *, id: str) -> JSON:
+        """Begin a download, or go on with it."""
+        self._service.admit(caller)
+        return await self._service.fetching.start(id)
 
+    async def stop(self, caller: Caller, *, id: str, discard: bool = False) -> JSON:
+        """Stop a download; what has arrived stays, unless it is discarded."""
+        return await self._service.fetching.stop(id, discard=discard)
 
-def memory_bars(service: Service) -> str:
-    """What is in memory, and of how much, as a bar."""
-    limit, held = service.pool.limit, service.pool.memory()
-    parts = "".join(
-        f'<i style="width:{max(0.4, 100 * size / limit):.2f}%" title="{escape(id)}: {_bytes(size)}"></i>'
-        for id, size in held.items()
-    )
-    names = ", ".join(f"{escape(id)} {_bytes(size)}" for id, size in held.items())
-    used = f"{_bytes(sum(held.values())) or 'Nothing'} of {_bytes(limit)} in use"
-    bar = f'<div role="img" aria-label="{used}">{parts}</div>'
-    return f'<div class="ic-memory">{bar}<p>{used}{": " if names else ""}{names}</p></div>'
+    async def take(self, caller: Caller, *, document: JSON, dry_run: bool) -> JSON:
+        """Import what another registry has exported."""
+        self._service.admit(caller)
+        models, defaults = document.get("models"), document.get("defaults") or {}
+        if not isinstance(models, list) or not all(isinstance(one, dict) for one in models):
+            raise InvalidRequest("The file is no export of a registry: it has no list of `models`.")
+        if not isinstance(defaults, dict) or not all(isinstance(one, str) for one in defaults.values()):
+            raise InvalidRequest("The file is no export of a registry: its `defaults` are no versions.")
+        return await self._service.transfer.take(models, defaults, replace=False, keep=not dry_run)
 
 
-def card_html(record: JSON, text: str) -> str:
-    """A model as its record and its card tell of it."""
-    metrics = record["metrics"]
-    p50 = metrics["latency_ms_p50"]
-    facts = {
-        "Does": ", ".join(record["tasks"]),
-        "State": record["status"] + (f": {record['error']}" if record.get("error") else ""),
-        "Weights": f"{_bytes(record['file_size']) or 'none'}, {record['framework']}",
-        "Memory": f"{_bytes(record['memory_used'])} measured"
-        if record["memory_used"]
-        else f"about {_bytes(record['memory_estimate'])}",
-        "Licence": record["license"] or "not said",
-        "Here so far": f"{metrics['requests']:,} requests, {metrics['errors']:,} errors"
-        + (f", half within {seconds(p50)}" if p50 is not None else ""),
-        "Tokens/s": f"{metrics['tokens_per_second']:,.0f}" if metrics["tokens_per_second"] else "",
-        "Digest": (record["sha256"] or "")[:16],
+def named(body: JSON) -> JSON:
+    """A registration without empty fields, and with a name: that of the folder, the hub's, or there."""
+    given = {name: value for name, value in body.items() if value not in ("", None, {})}
+    endpoint = given.get("endpoint")
+    there = endpoint.get("model", "") if isinstance(endpoint, dict) else ""
+    place = str(given.get("file_path") or given.get("hub_id") or there)
+    if not place and not endpoint:
+        raise InvalidRequest("Say first where the model is: a folder, a hub id, or an endpoint.")
+    last = place.rstrip("/\\").replace("\\", "/").split("/")[-1].split("@")[0]
+    return {"name": last} | given
+
+
+def edited(changes: JSON) -> JSON:
+    """Only what may be edited, of the types that it has; raises `InvalidRequest`."""
+    kinds = {"description": str, "note": str, "license": str, "tags": list, "parameters": dict}
+    for name, value in changes.items():
+        if not isinstance(value, kinds.get(name, ())):
+            raise InvalidRequest(f"{name}: cannot be set to this.")
+    return changes
+
+
+def row(record: JSON) -> JSON:
+    """A model as the list has it."""
+    shown = {
+        name: record[name] for name in ("id", "name", "version", "default", "pinned", "source", "status")
     }
-    given = ((name, escape(value)) for name, value in facts.items() if value)
-    rows = "".join(f"<tr><th scope='row'>{name}</th><td>{value}</td></tr>" for name, value in given)
-    words = f'<div class="ic-words">{"".join(render(text))}</div>' if text else ""
-    return f'<div class="ic-model-card"><h2>{escape(record["id"])}</h2><table>{rows}</table>{words}</div>'
-
-
-def _list() -> gr.HTML:
-    """The list of models; its value is rows as `_row` makes them, and `select` tells which was clicked."""
-    return gr.HTML(
-        [],
-        html_template='<div class="ic-models ic-table"></div>',
-        js_on_load="\n".join((ASSETS / name).read_text("utf-8") for name in ("dom.js", "models.js")),
-        apply_default_css=False,
-        elem_classes="ic-models-block",
-    )
-
-
-def _row(record: JSON) -> JSON:
-    return {
-        "id": record["id"],
+    return shown | {
         "does": ", ".join(record["capabilities"][:4]) or record["model_type"],
-        "memory": _bytes(record["memory_used"] or record["memory_estimate"]),
-        "state": record["status"],
+        "memory": record["memory_used"] or record["memory_estimate"],
         "requests": record["metrics"]["requests"],
     }
 
 
-def _bytes(size: int | None) -> str:
-    if not size:
-        return ""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
+def _options(record: JSON) -> list[JSON]:
+    """The form of a model's default parameters."""
+    from ..runners import OPTIONS
+
+    task = next((Task(task) for task in record["tasks"] if task in OPTIONS), None)
+    return controls(OPTIONS[task], record["parameters"]) if task else []

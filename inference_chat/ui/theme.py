@@ -10,7 +10,10 @@ import gradio as gr
 from pygments.formatters import HtmlFormatter
 
 ASSETS = Path(__file__).parent / "assets"
-SHEETS = ("tokens.css", "page.css", "chat.css", "attach.css", "result.css", "compare.css", "figures.css")
+SHEETS = (
+    *("tokens.css", "page.css", "chat.css", "attach.css", "result.css", "compare.css", "figures.css"),
+    "registry.css",
+)
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 CODE_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 

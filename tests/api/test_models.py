@@ -153,3 +153,64 @@ def test_registration_can_be_switched_off(tmp_path: Path):
     with serving(Service(settings(tmp_path, allow_registration=False))) as server, server.http() as http:
         body = {"name": "x", "model_type": "TextGeneration"}
         assert code(http.post("/models", json=body)) == (403, "forbidden")
+
+
+def test_versions_are_promoted_and_rolled_back(http: httpx.Client):
+    for version in ("1.0.0", "2.0.0"):
+        body = {"name": "staged", "version": version, "model_type": "TextGeneration"}
+        assert http.post("/models", json=body).status_code == 201
+    assert http.post("/models/staged@1.0.0/promote").json()["default"] is True
+    assert http.get("/models/staged").json()["version"] == "1.0.0"
+    assert http.post("/models/staged/rollback").json()["version"] == "2.0.0"
+    assert code(http.post("/models/staged/rollback")) == (409, "conflict")
+    assert code(http.post("/models/staged@9/promote")) == (404, "version_not_found")
+
+
+def test_words_and_defaults_are_edited(http: httpx.Client):
+    http.post("/models", json={"name": "worded", "model_type": "TextGeneration"})
+    edited = http.patch("/models/worded", json={"tags": ["a"], "parameters": {"top_p": 0.5}}).json()
+    assert (edited["tags"], edited["parameters"], edited["edited"]) == (
+        ["a"],
+        {"top_p": 0.5},
+        ["parameters", "tags"],
+    )
+    for wrong in ({"parameters": {"top_p": 9}}, {"tags": [""]}, {"name": "other"}, {"tags": None}):
+        assert code(http.patch("/models/worded", json=wrong)) == (422, "invalid_request")
+
+
+def test_a_pinned_model_says_so_until_it_is_unloaded(http: httpx.Client):
+    assert http.post("/models/tiny-llama/pin").json()["pinned"] is True
+    assert http.post("/models/tiny-llama/unpin").json()["pinned"] is False
+    assert http.get("/models/tiny-llama").json()["status"] == "loaded"
+
+
+def test_a_dry_run_keeps_nothing(http: httpx.Client, tmp_path: Path):
+    tiny.build(tmp_path / "dry")
+    told = http.post("/models/check", json={"name": "dry", "file_path": str(tmp_path / "dry")}).json()
+    assert (told["ok"], told["memory"]["fits"], told["download"]) == (True, True, None)
+    assert code(http.get("/models/dry")) == (404, "model_not_found")
+    told = http.post("/models/check", json={"name": "dry", "file_path": str(tmp_path)}).json()
+    assert (told["ok"], told["problem"]["code"]) == (False, "invalid_request")
+
+
+def test_a_registry_is_exported_and_imported(http: httpx.Client):
+    document = http.get("/models/export").json()
+    told = http.post("/models/import", json=document, params={"dry_run": True}).json()
+    assert (told["added"], told["refused"]) == ([], [])
+    assert "tiny-llama@1.0.0" in told["kept"]
+    new = document | {"models": [{"name": "brought", "model_type": "TextGeneration"}]}
+    assert http.post("/models/import", json=new).json()["added"] == ["brought@1.0.0"]
+    assert http.get("/models/brought").json()["capabilities"] == []
+
+
+def test_a_hub_that_is_off_is_said_and_everything_else_works(http: httpx.Client):
+    answer = http.get("/models/hub", params={"q": "llama"})
+    assert code(answer) == (503, "hub_unavailable")
+    assert "on this machine works" in answer.json()["detail"]
+    body = {"name": "far", "hub_id": "owner/far", "model_type": "TextGeneration"}
+    registered = http.post("/models", json=body).json()
+    assert "cannot be reached" in registered["warnings"][0]
+    assert http.get("/models/far/download").json()["state"] == "none"
+    assert code(http.post("/models/far/download")) == (503, "hub_unavailable")
+    assert code(http.post("/models/tiny-llama/download")) == (409, "conflict")
+    assert http.delete("/models/far/download").json()["state"] == "none"
