@@ -23,8 +23,8 @@ KEYS = {
 }
 """Where a key goes; it is asked for where the operator has set `API_KEYS`."""
 IDS = {
-    "/models": "`name` or `name@version`; a bare name is its newest version.",
-    "/v1/models": "`name` or `name@version`; a bare name is its newest version.",
+    "/models": "`name` or `name@version`; a bare name is its default version, else its newest.",
+    "/v1/models": "`name` or `name@version`; a bare name is its default version, else its newest.",
     "/chat": "The `session_id` of the conversation.",
     "/evaluations": "As `POST /models/evaluate` gave it.",
     "/inference/batch": "As `POST /inference/batch` gave it.",
@@ -81,7 +81,8 @@ def complete(app: FastAPI) -> None:
 
 def _tell(operation: JSON, path: str, schemas: JSON) -> None:
     for parameter in operation.get("parameters", ()):
-        parameter.setdefault("description", _about(parameter["name"], path))
+        if "description" not in parameter:
+            parameter["description"] = _about(parameter["name"], path)
     body = operation.get("requestBody", {}).get("content", {})
     if "application/json" in body:
         told = problems(415, openai=path.startswith("/v1/"))

@@ -139,7 +139,7 @@ class Hub:
         found = self._get(f"{self._api().endpoint}/api/models", asked)
         if not isinstance(found, list):
             raise HubUnavailable("The hub answers with something else than models; try again later.", 30)
-        return [ModelInfo(**({"siblings": None} | one)) for one in found]
+        return [ModelInfo(**({"siblings": None} | one)) for one in found]  # type: ignore[no-untyped-call]
 
     def _get(self, url: str, asked: JSON | None = None) -> Any:
         """JSON of the hub; None for what is no JSON. Raises what its client raises."""

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from inference_chat import service as module
 from inference_chat.errors import Conflict, Forbidden, InvalidRequest, OutOfMemory
 from inference_chat.pool import MIB
 from inference_chat.service import Service
+from inference_chat.tasks import Task
 from tests.fakes import FAMILIES, running
 from tests.server import one_model
 
@@ -81,7 +83,8 @@ async def test_what_people_set_outlives_the_next_start(tmp_path: Path, service: 
     service.models.register_cards(tmp_path / "models")
     kept = await service.models.get(ID)
     assert (kept["tags"], kept["note"], kept["parameters"]) == (["mine"], "quick", {"temperature": 0.1})
-    assert service.models.parameters(service.registry.get(ID), "text-generation").temperature == 0.1
+    options = service.models.parameters(service.registry.get(ID), Task.TEXT_GENERATION)
+    assert options.model_dump()["temperature"] == 0.1
 
 
 async def test_defaults_that_the_model_does_not_know_are_refused(service: Service):
@@ -208,7 +211,11 @@ async def test_a_registry_is_carried_over(tmp_path: Path, service: Service, tiny
 
 
 async def test_what_cannot_be_imported_spoils_nothing_else(service: Service):
-    models = [{"name": "a/b", "model_type": "x"}, {"name": "good", "model_type": "TextGeneration"}, {"x": 1}]
+    models: list[Any] = [
+        {"name": "a/b", "model_type": "x"},
+        {"name": "good", "model_type": "TextGeneration"},
+        {"x": 1},
+    ]
     told = await service.transfer.take(models, {}, replace=False, keep=False)
     assert (told["added"], [one["number"] for one in told["refused"]]) == (["good@1.0.0"], [0, 2])
     assert not service.registry.knows("good")
