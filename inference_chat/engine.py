@@ -167,7 +167,8 @@ class Engine:
         except StepTooLong as error:
             job.stop.set()
             raise DeadlinePassed(
-                f"{request.model} was silent for {self._silence:,g} seconds; it is being stopped."
+                f"One step of {request.model} takes longer than {self._silence:,g} seconds; "
+                "it is being stopped. Ask for something smaller, or raise INFERENCE_TIMEOUT_MS."
             ) from error
         except Exception as error:  # a model's code may raise anything; others must not notice
             logger.exception("%s failed", request.model)

@@ -114,7 +114,8 @@ def _depth(request: Request, result: Result) -> Output:
 
 def _pictures(_: Request, result: Result) -> JSON:
     made = list(_all(result, ImageReady))
-    return {"images": [event.image.url() for event in made], "seed": made[0].seed if made else None}
+    seeds = [event.seed for event in made]
+    return {"images": [event.image.url() for event in made], "seed": next(iter(seeds), None), "seeds": seeds}
 
 
 def _tracks(request: Request, result: Result) -> JSON:

@@ -71,7 +71,11 @@ def test_one_output_for_each_medium_also_where_there_is_one():
 
 
 def test_files_are_data_urls():
-    assert output(Task.TEXT_TO_IMAGE, ImageReady(image=FILE, seed=7)) == {"images": [URL], "seed": 7}
+    assert output(Task.TEXT_TO_IMAGE, ImageReady(image=FILE, seed=7)) == {
+        "images": [URL],
+        "seed": 7,
+        "seeds": [7],
+    }
     assert output(Task.TEXT_TO_SPEECH, AudioReady(audio=FILE, rate=16000)) == {
         "audio": URL,
         "sampling_rate": 16000,

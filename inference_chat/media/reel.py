@@ -244,7 +244,9 @@ def _video_of(container: "InputContainer") -> "VideoStream":
             return stream
     if container.streams.audio:
         raise BadMedia("The file holds no video. Send one that does.")
-    raise damaged("video")
+    if container.streams:
+        raise damaged("video")
+    raise BadMedia("The file holds no frames: it lasts 0 seconds, or is damaged or cut off. Send it again.")
 
 
 def _length(container: "InputContainer", stream: "VideoStream") -> tuple[float, int]:
@@ -260,7 +262,7 @@ def _length(container: "InputContainer", stream: "VideoStream") -> tuple[float, 
     else:
         count = stream.frames or round(seconds * rate)
     if seconds <= 0 or count < 1:
-        raise BadMedia("The clip has no frames: it lasts 0 seconds. Send one that does.")
+        raise BadMedia("The clip has no frames: it lasts 0 seconds. Send one that has some.")
     return seconds, count
 
 

@@ -5,11 +5,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from subprocess import run
 from typing import Any, cast
 
 import av
 import numpy as np
 from av.video.stream import VideoStream
+from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
 STEP = 2
@@ -76,3 +78,13 @@ def sound_only() -> bytes:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return buffer.getvalue()
+
+
+def no_frames() -> bytes:
+    """An MP4 file with a video in which there is no frame, as ffmpeg writes it that cuts where nothing is."""
+    whole = film([grey(1)] * 5)
+    with tempfile.TemporaryDirectory() as folder:
+        start, cut = Path(folder) / "start.mp4", Path(folder) / "cut.mp4"
+        start.write_bytes(whole)
+        run([get_ffmpeg_exe(), "-loglevel", "error", "-i", start, "-t", "0", cut], check=True)
+        return cut.read_bytes()

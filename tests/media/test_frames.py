@@ -11,7 +11,7 @@ from PIL import Image
 from inference_chat.errors import BadMedia, InvalidRequest, TooLarge
 from inference_chat.media import Frames, Limits, MediaStore, open_clip
 
-from .films import SIZE, film, grey, noisy, number_of, sound_only
+from .films import SIZE, film, grey, no_frames, noisy, number_of, sound_only
 from .inputs import real, tone
 
 
@@ -146,6 +146,7 @@ def test_a_few_frames_of_a_cut_clip_come_with_a_note(large: bytes):
 
 
 UNFIT = {
+    "no frames": (no_frames(), "lasts 0 seconds"),
     "empty": (b"", "empty"),
     "nothing of a clip": (b"....ftypisom" + bytes(200), "damaged"),
     "a header": (film([grey(1)])[:40], "damaged"),

@@ -7,7 +7,7 @@ let showing = null;
 function drawResult() {
   const shown = props.value;
   if (!shown || !shown.id) return empty();
-  if (!shown.preview && !shown.sofar && past[0]?.id !== shown.id) {
+  if (!shown.preview && !shown.sofar && past[0]?.id !== shown.id && shown.output.images?.length !== 0) {
     past.unshift(shown);
     past.splice(KEPT);
   }
@@ -40,7 +40,8 @@ function drawn(shown) {
     if (!output.length) return [source ? picture(source) : null, el("p", { class: "ic-none" }, "Nothing was found.")];
     return output[0].box || output[0].mask ? regions(source, output) : [source ? picture(source) : null, bars(output)];
   }
-  if (output.images) return [gallery(output.images)];
+  if (output.images && !output.images.length) return [el("p", { class: "ic-none" }, "It was stopped before a picture was ready.")];
+  if (output.images) return [gallery(output.images, output.seeds || [])];
   if (output.depth) return [compared(source, output.depth)];
   if (output.audio) return [el("audio", { controls: true, src: output.audio })];
   if (output.video) return [el("video", { controls: true, loop: true, autoplay: true, muted: true, src: output.video })];
@@ -61,11 +62,12 @@ function bars(items) {
     el("li", {}, el("span", {}, label), el("meter", { min: 0, max: 1, value: score, "aria-label": `${label} ${percent(score)}` }), el("b", {}, percent(score)))));
 }
 
-function gallery(images) {
+function gallery(images, seeds) {
   return el("div", { class: "ic-gallery", "data-count": String(images.length) }, images.map((url, number) =>
     el("figure", {}, el("img", { src: url, alt: `Picture ${number + 1} of ${images.length}` }), el("figcaption", {},
       el("button", { type: "button", class: "ic-small", on: { click: () => trigger("select", { image: url }) } }, "Use as input"),
-      el("a", { class: "ic-small", href: url, download: `picture-${number + 1}.png` }, "Download")))));
+      el("a", { class: "ic-small", href: url, download: `picture-${seeds[number] ?? number + 1}.png` }, "Download"),
+      seeds[number] === undefined || seeds[number] === null ? null : el("span", { class: "ic-none" }, `seed ${seeds[number]}`)))));
 }
 
 // Two pictures of one size, one laid over the other up to where the slider stands.
