@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from examples.train_starters.card import table, write_card
 from examples.train_starters.measuring import facts, latency, weights_facts
-from examples.train_starters.reader_data.requests import Request, free, sample, tasks
+from examples.train_starters.reader_data.requests import Request, families, free, sample, tasks
 
 HELD_OUT = 2400
 SAMPLES = (
@@ -49,6 +49,9 @@ in free words and names the Hugging Face task it wants: "find the cats in my pho
 | {held_out:,} requests in wordings, and about things, held out of training whole | {families:.1%} |
 | {free_total} requests written by hand before training, as strangers type | {free:.1%} |
 | the same, wanted task among the first three | {free3:.1%} |
+| {trades_total} requests as people of many trades would type them, written after all wordings | {trades:.1%} |
+| the same, wanted task among the first three | {trades3:.1%} |
+| {situations_total} more, some of whose words the wordings took up | {situations:.1%} |
 | {free_seen_total} more of these, on which an earlier training was looked at | {free_seen:.1%} |
 
 {per_task}
@@ -81,9 +84,10 @@ also where none is meant; look at the score. Words that it never saw tell it not
 {samples}
 """
 
-LOOKED = """These weights began as an earlier training's, so the seed alone does not give them again. After an earlier training the second list of free requests was read, and the wordings were
-widened; some are close to it since. The first list was written after that. Three hundred further families
-were added before this training, by one who had read all wordings but knew of the tests no answer."""
+LOOKED = """These weights began as an earlier training's, so the seed alone does not give them again. The
+wordings were widened twice since: by three hundred families of one who had read all wordings but knew of
+the tests no answer, and by {broad} more, written after the first list of free requests was known. The list of
+trades was written after them, and before this training."""
 
 
 class Reader:
@@ -125,7 +129,7 @@ def right(reader: Reader, requests: Sequence[Request], best: int = 1) -> list[bo
 def measure(folder: Path) -> dict[str, Any]:
     """Everything the card says in figures, measured now on the folder's weights."""
     reader, asked, mine = Reader(folder), held_out(), list(free())
-    seen = right(reader, list(free("free_seen")))
+    lists = {name: list(free(name)) for name in ("free_seen", "situations", "trades")}
     hits, free_hits = right(reader, asked), right(reader, mine)
     per_task = {
         task: f"{_share(hits, asked, task):.1%} | {_share(free_hits, mine, task):.1%}" for task in tasks()
@@ -138,8 +142,9 @@ def measure(folder: Path) -> dict[str, Any]:
         "free": sum(free_hits) / len(free_hits),
         "free_top3": sum(right(reader, mine, 3)) / len(mine),
         "free_total": len(mine),
-        "free_seen": sum(seen) / len(seen),
-        "free_seen_total": len(seen),
+        **{name: sum(right(reader, one)) / len(one) for name, one in lists.items()},
+        **{f"{name}_total": len(one) for name, one in lists.items()},
+        "trades_top3": sum(right(reader, lists["trades"], 3)) / len(lists["trades"]),
         "per_task": per_task,
         "milliseconds": latency(lambda: reader([SAMPLES[0]])),
     }
@@ -171,11 +176,16 @@ def finish(folder: Path, training: dict[str, object]) -> None:
         free_total=measured["free_total"],
         free_seen=measured["free_seen"],
         free_seen_total=measured["free_seen_total"],
+        situations=measured["situations"],
+        situations_total=measured["situations_total"],
+        trades=measured["trades"],
+        trades3=measured["trades_top3"],
+        trades_total=measured["trades_total"],
         per_task=table(("task", "held-out wordings | free"), measured["per_task"]).replace(
             "|---|---|", "|---|---|---|"
         ),
         facts=table(("", ""), facts(measured, "Time per request")),
-        looked=LOOKED,
+        looked=LOOKED.format(broad=sum(1 for family in families() if family.source == "broad")),
         shape=f"{config.num_hidden_layers} layers, width {config.hidden_size}",
         vocabulary=config.vocab_size,
         window=config.max_position_embeddings,

@@ -2,7 +2,7 @@
 
 `wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are
 things to do, and may follow "can you"). Three families of each task, picked by a hash, are kept for the
-test. `more.txt` has further families, for training alone. `nouns.txt` has what they speak of; `*` marks
+test. `more.txt` and `broad.txt` have further families, for training alone. `nouns.txt` has what they speak of; `*` marks
 what is kept for the test.
 """
 
@@ -31,6 +31,8 @@ my task is to|for my shop i need to|for a school project i must|the goal is to
 what model do i pick to"""
 ASKING = tuple(part for line in _ASKING.splitlines() for part in line.split("|"))
 _KEPT = 3
+TAUGHT = ("more", "broad")
+FREE = ("free", "free_seen", "situations", "trades")
 OBJECTS = ("thing", "things")
 
 
@@ -41,7 +43,7 @@ class Family:
     task: str
     text: str
     alone: bool
-    taught: bool = False
+    source: str = "wordings"
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,19 @@ class Request:
 def families() -> tuple[Family, ...]:
     """All wordings, of both sides."""
     found, task = [], ""
-    for name in ("wordings", "more"):
+    for name in ("wordings", *TAUGHT):
         for line in lines((_HERE / f"{name}.txt").read_text(encoding="utf-8")):
             if line.startswith("["):
                 task = line.strip("[]")
                 continue
             text = line.removeprefix("? ")
-            found.append(Family(task, text, text != line, taught=name == "more"))
+            found.append(Family(task, text, text != line, source=name))
     return tuple(found)
 
 
 def _kept(chosen: list[Family]) -> list[Family]:
     """The families of one task that are kept for the test."""
-    known = [family for family in chosen if not family.taught]
+    known = [family for family in chosen if family.source == "wordings"]
     return sorted(known, key=lambda family: zlib.crc32(family.text.encode()))[:_KEPT]
 
 
@@ -106,7 +108,8 @@ def _by_task(split: Split) -> dict[str, tuple[Family, ...]]:
 def free(name: str = "free") -> Iterator[Request]:
     """Requests written by hand as a stranger types, kept out of training.
 
-    They are `free`, or `free_seen`, on which an earlier model was looked at before the wordings were widened.
+    They are `free`, or `free_seen`, on which an earlier model was looked at before the wordings were widened,
+    `situations`, which `broad.txt` has some words of, or `trades`, written after all wordings.
     """
     task = ""
     for line in lines((_HERE / f"{name}.txt").read_text(encoding="utf-8")):
