@@ -13,6 +13,7 @@ from .batches import Batches
 from .chats.chats import Chats
 from .chats.exports import Exports
 from .comparing.comparisons import Comparison, Comparisons
+from .comparing.energy import Meter
 from .comparing.ratings import Rating, rate
 from .comparing.votes import Vote, Votes
 from .database import open_database
@@ -89,7 +90,9 @@ class Service:
         self.inside = Inside(self.models, self.pool)
         tools = Tools(scores, self.models, self.intake, self.jobs)
         self.evaluations = Evaluations(tools, settings.media_dir.with_name("sets"))
-        self.comparisons = Comparisons(self.intake, self.registry, self.pool, self.jobs)
+        self.comparisons = Comparisons(
+            self.intake, self.registry, self.pool, self.jobs, Meter(settings.power_watts)
+        )
         self.votes = Votes(self._database)
         self.recommender = Recommender(
             self.registry, self.models, self.records, self.pool, self.intake, self.jobs

@@ -138,6 +138,12 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         None, ge=1, description="CPU threads of a model; unset: one less than there are cores."
     )
+    power_watts: float = Field(
+        10,
+        gt=0,
+        description="Watts that a model at work is assumed to take where the processor's energy counter "
+        "cannot be read.",
+    )
     media_dir: Path = Field(Path("./data/media"), description="Pictures, sounds and clips people have sent.")
     media_keep_hours: float = Field(
         24, gt=0, description="A sent file that nobody has asked for is removed after so many hours."

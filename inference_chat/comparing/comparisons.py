@@ -9,19 +9,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 from ..errors import InferenceChatError, InvalidRequest, NotFound, UnsupportedTask
-from ..events import Finished, Result
+from ..events import Result
 from ..intake import Intake
 from ..jobs import Job, Jobs
 from ..outputs import answer_of, outputs_of
 from ..pool import MIB, Pool
 from ..registry.registry import ModelRecord, Registry
+from ..registry.senses import AUTO
+from ..runners import OPTIONS
 from ..runners.device import memory_free
 from ..schema import JSON, Request, new_id
 from ..tasks import Task
 from .differences import of_batch
+from .energy import Energy, Meter
+from .figures import failed, held, needed, spent
 
 LEAST, MOST = 2, 6
 Order = Literal["parallel", "in_turn", "groups"]
@@ -31,6 +35,14 @@ SHARED = (
     "work (`compute_ms`) leaves the others out. One after the other (`in_turn`), each is timed alone."
 )
 ASKED = "They ran one after the other, as was asked."
+AFTERWARDS = "The model auto puts others to work, perhaps these, so it ran after them."
+PLANNED: dict[Task, str | None] = {
+    Task.VISUAL_QUESTION_ANSWERING: None,
+    Task.IMAGE_TEXT_TO_TEXT: None,
+    Task.VIDEO_TEXT_TO_TEXT: None,
+    Task.IMAGE_TO_TEXT: "What is in the picture?",
+}
+"""Tasks that `auto` does as part of talking about files, and what it is asked where nothing else is."""
 
 
 @dataclass(eq=False)
@@ -43,6 +55,8 @@ class Row:
     job: Job | None = None
     error: InferenceChatError | None = None
     memory: int | None = None
+    size: int | None = None
+    energy: Energy | None = None
     load_ms: float = 0.0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once there is a job to watch, or none will ever be."""
@@ -50,6 +64,11 @@ class Row:
     @property
     def model(self) -> str:
         return self.record.id if self.record else self.ref
+
+    @property
+    def planned(self) -> bool:
+        """Whether it is `auto`: several models at work."""
+        return self.record is AUTO
 
 
 class Comparison:
@@ -65,6 +84,8 @@ class Comparison:
         self.order = order
         self.note = note
         self.cancelled = False
+        self.measured = asyncio.Event()
+        """Set once every row's memory and energy are known."""
 
     @property
     def groups(self) -> list[list[str]]:
@@ -103,6 +124,7 @@ class Comparison:
         `explain` makes JSON of an error, in the words of the door; `rows` is another order to tell it in.
         """
         found = [(row, await self.result_of(row)) for row in rows or self.rows]
+        await self.measured.wait()
         good = [(row, result) for row, result in found if result]
         return {
             "id": self.id,
@@ -126,11 +148,12 @@ class Comparison:
 class Comparisons:
     """Begins comparisons; use it from one event loop."""
 
-    def __init__(self, intake: Intake, registry: Registry, pool: Pool, jobs: Jobs) -> None:
+    def __init__(self, intake: Intake, registry: Registry, pool: Pool, jobs: Jobs, meter: Meter) -> None:
         self._intake = intake
         self._registry = registry
         self._pool = pool
         self._jobs = jobs
+        self._meter = meter
         self._open: dict[Comparison, asyncio.Task[None]] = {}
 
     async def begin(
@@ -167,7 +190,7 @@ class Comparisons:
         rows = [Row(ref) for ref in models]
         for row in rows:
             try:
-                row.record = self._registry.get(row.ref)
+                row.record = AUTO if row.ref in (AUTO.name, AUTO.id) else self._registry.get(row.ref)
             except NotFound as error:
                 row.error = error
         twice = [model for model, count in Counter(row.model for row in rows).items() if count > 1]
@@ -183,9 +206,9 @@ class Comparisons:
             return self._intake.task(group, asked["task"], None, *more)
         suggested: Counter[Task] = Counter()
         errors: list[InferenceChatError] = []
-        for row in rows:
-            if row.record is None:
-                continue
+        named = [row for row in rows if row.record]
+        for row in [row for row in named if not row.planned] or named:
+            assert row.record is not None
             try:
                 suggested[self._intake.task(group, None, row.record.id, *more)] += 1
             except UnsupportedTask as error:
@@ -198,15 +221,17 @@ class Comparisons:
         if row.error is not None:
             return
         try:
-            row.request = await self._intake.request(model=row.model, **asked)
+            row.request = await self._intake.request(
+                model=row.model, **(_planned(asked) if row.planned else asked)
+            )
         except InferenceChatError as error:
             row.error = error
 
     def _planned(self, task: Task, rows: Sequence[Row], in_turn: bool) -> Comparison:
         able = [row for row in rows if row.request]
-        held = self._pool.memory()
-        room = min(self._pool.limit, memory_free() + sum(held.values()))
-        needs = [held.get(row.model) or needed(row.record) for row in able]
+        holds = self._pool.memory()
+        room = min(self._pool.limit, memory_free() + sum(holds.values()))
+        needs = [holds.get(row.model) or needed(row.record) for row in able]
         groups = groups_of(needs, room, 1 if in_turn else self._pool.places)
         waves = [[able[at] for at in group] for group in groups]
         if len(waves) < 2:
@@ -214,6 +239,8 @@ class Comparisons:
         order: Order = "in_turn" if len(waves) == len(able) else "groups"
         if in_turn:
             return Comparison(task, rows, waves, order, ASKED)
+        if len(waves) == 2 and waves[-1][0].planned:
+            return Comparison(task, rows, waves, order, AFTERWARDS)
         total = f"about {sum(needs) // MIB:,} MiB" if all(needs) else "more than is known"
         what = "one after the other" if order == "in_turn" else f"in {len(waves)} groups, one after another"
         note = (
@@ -227,18 +254,29 @@ class Comparisons:
         for row in comparison.rows:
             if row.error is not None:
                 row.begun.set()
-        for wave in comparison.waves:
-            for row in wave:
-                await self._load(row, comparison)
-            for row in wave:
-                self._start(row, comparison)
-            for row in wave:
-                await comparison.result_of(row)
-                self._measure(row)
+        try:
+            for wave in comparison.waves:
+                for row in wave:
+                    await self._load(row, comparison)
+                before = await asyncio.to_thread(self._meter.read)
+                for row in wave:
+                    self._start(row, comparison)
+                done = []
+                for row in wave:
+                    done.append(await comparison.result_of(row))
+                    self._measure(row, done[-1])
+                works = [result.finished.timing.compute_ms if result else 0.0 for result in done]
+                shares = await asyncio.to_thread(self._meter.shares, before, works)
+                for row, share, result in zip(wave, shares, done, strict=True):
+                    row.energy = share if result else None
+        finally:
+            comparison.measured.set()
 
     async def _load(self, row: Row, comparison: Comparison) -> None:
         """Load a model before any of its group runs: nobody's time has another's loading in it."""
-        if comparison.cancelled or row.record is None or self._pool.status(row.model) == "loaded":
+        if comparison.cancelled or row.record is None or row.planned:
+            return
+        if self._pool.status(row.model) == "loaded":
             return
         began = asyncio.get_running_loop().time()
         try:
@@ -256,14 +294,26 @@ class Comparisons:
             row.error = error
         row.begun.set()
 
-    def _measure(self, row: Row) -> None:
+    def _measure(self, row: Row, result: Result | None) -> None:
         """What it takes of memory now: later it may have made room for another."""
-        row.memory = self._pool.memory().get(row.model)
+        holds = self._pool.memory()
+        if not row.planned:
+            row.memory = holds.get(row.model)
+        elif result and result.finished.receipt:
+            worked = {step.model for step in result.finished.receipt.plan}
+            row.memory = sum(holds.get(model, 0) for model in worked) or None
+            row.size = sum(self._registry.get(model).file_size or 0 for model in worked) or None
 
 
-def needed(record: ModelRecord | None) -> int:
-    """Bytes that a model is expected to take: measured here, else estimated; 0 where nothing is known."""
-    return (record.memory_used or record.memory_estimate) if record else 0
+def _planned(asked: JSON) -> JSON:
+    """What `auto` is asked instead: it talks about files, and takes the settings that this knows."""
+    task = Task(asked["task"])
+    if task not in PLANNED:
+        return asked
+    known = OPTIONS[Task.ANY_TO_ANY].model_fields
+    given = {name: value for name, value in (asked.get("parameters") or {}).items() if name in known}
+    prompt = asked.get("prompt") or (None if asked["messages"] else PLANNED[task])
+    return asked | {"task": Task.ANY_TO_ANY.value, "prompt": prompt, "parameters": given}
 
 
 def groups_of(needs: Sequence[int], room: int, places: int) -> list[list[int]]:
@@ -285,38 +335,11 @@ def groups_of(needs: Sequence[int], room: int, places: int) -> list[list[int]]:
 
 def figures(row: Row, result: Result | None) -> JSON:
     """A row of the table; durations in milliseconds, sizes in bytes, None for what does not apply."""
-    record = row.record
-    told: JSON = {
-        "model": row.model,
-        "status": "failed" if result is None else "done",
-        "memory": row.memory or needed(record) or None,
-        "memory_measured": bool(row.memory or (record and record.memory_used)),
-        "size": record.file_size if record else None,
-        "license": record.license if record else None,
-    }
-    names = ("latency_ms", "first_token_ms", "tokens_per_second", "compute_ms", "load_ms", "tokens", "cached")
+    record = None if row.planned else row.record
+    told = held(row.model, record, row.memory) | ({"size": row.size} if row.planned else {})
     if result is None:
-        return told | dict.fromkeys(names) | {"error": row.error.code if row.error else None}
-    end, timing = result.finished, result.finished.timing
-    waited = timing.queue_ms + timing.load_ms
-    first = timing.first_token_ms
-    values: tuple[Any, ...] = (
-        round(timing.total_ms - waited, 3),
-        round(first - waited, 3) if first is not None and not end.cached else None,
-        _pace(end),
-        timing.compute_ms,
-        row.load_ms + timing.load_ms,
-        end.usage.completion_tokens or None,
-        end.cached,
-    )
-    status = "cancelled" if end.finish_reason == "cancelled" else "done"
-    return told | {"status": status} | dict(zip(names, values, strict=True))
-
-
-def _pace(end: Finished) -> float | None:
-    """Tokens written in a second of the model's own work, its reading included: fair however many ran."""
-    tokens = end.usage.completion_tokens
-    return round(tokens / end.timing.compute_ms * 1000, 2) if tokens and end.timing.compute_ms else None
+        return told | failed(row.error.code if row.error else None)
+    return told | spent(result, row.load_ms, row.energy)
 
 
 def _agreements(task: Task, good: Sequence[tuple[Row, Result]]) -> list[JSON]:

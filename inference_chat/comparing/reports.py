@@ -20,6 +20,8 @@ COLUMNS = (
     ("tokens_per_second", "Tokens/s"),
     ("compute_ms", "Own work (ms)"),
     ("load_ms", "Loading (ms)"),
+    ("energy_j", "Energy (J)"),
+    ("energy", "Energy is"),
     ("tokens", "Tokens"),
     ("memory", "Memory (bytes)"),
     ("size", "Size (bytes)"),

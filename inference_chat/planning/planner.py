@@ -61,6 +61,7 @@ class Planner:
             usage=steps.usage,
             timing=Timing(
                 first_token_ms=round(first, 3) if first else None,
+                compute_ms=round(steps.compute_ms, 3),
                 decode_ms=round((now - steps.first) * 1000, 3) if steps.first else 0.0,
                 total_ms=round((now - job.created) * 1000, 3),
             ),

@@ -30,6 +30,7 @@ class Steps:
         self.told: list[Step] = []
         self.notes: list[str] = []
         self.usage = Usage()
+        self.compute_ms = 0.0
         self.first: float | None = None
         self.reasons: tuple[FinishReason, ...] = ("stop",)
 
@@ -125,6 +126,7 @@ class Steps:
             prompt_tokens=self.usage.prompt_tokens + (end.usage.prompt_tokens if writes else 0),
             completion_tokens=self.usage.completion_tokens + (end.usage.completion_tokens if writes else 0),
         )
+        self.compute_ms += 0.0 if end.cached else end.timing.compute_ms
         for note in end.notes:
             self.note(note)
         if writes:

@@ -10,8 +10,9 @@ from weakref import WeakValueDictionary
 import gradio as gr
 from gradio.context import Context
 
-from ..comparing.comparisons import MOST, Comparison
+from ..comparing.comparisons import MOST, PLANNED, Comparison
 from ..errors import InvalidRequest
+from ..registry.senses import AUTO
 from ..runners import OPTIONS
 from ..schema import JSON, Media, Message
 from ..service import Service
@@ -115,7 +116,8 @@ class _Panel:
             for other in self._service.registry.versions(record.name)
             if other.id != record.id and task in other.tasks
         ]
-        return [*(record.name for record in newest), *older]
+        planned = [AUTO.name] if Task(task) in (*PLANNED, *AUTO.tasks) else []
+        return [*(record.name for record in newest), *planned, *older]
 
     async def _follow(self, task: str | None, models: list[str] | None) -> list[Any]:
         """Models, options and inputs as the task wants them."""

@@ -216,6 +216,8 @@ def _figures(row: JSON) -> list[str]:
         told.append(f"{row['tokens_per_second']:,.0f} tokens/s")
     if row["compute_ms"]:
         told.append(f"own work {seconds(row['compute_ms'])}")
+    if row["energy_j"]:
+        told.append(f"{'' if row['energy'] == 'measured' else 'about '}{joules(row['energy_j'])}")
     if row["load_ms"]:
         told.append(f"loading {seconds(row['load_ms'])} before")
     if row["memory"]:
@@ -223,6 +225,11 @@ def _figures(row: JSON) -> list[str]:
     if row["size"]:
         told.append(f"{row['size'] / MIB:,.1f} MiB weights")
     return told
+
+
+def joules(value: float) -> str:
+    """Energy for people."""
+    return f"{value:,.0f} J" if value >= 100 else f"{value:.2g} J"
 
 
 def _nameless(detail: str, shown: Shown) -> str:

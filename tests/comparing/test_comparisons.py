@@ -9,8 +9,10 @@ import pytest
 from inference_chat.access import Caller
 from inference_chat.comparing.comparisons import groups_of
 from inference_chat.errors import InvalidRequest, ModelNotFound
+from inference_chat.media import image_bytes
 from inference_chat.service import Service
-from tests import tiny
+from tests import tiny, tiny_vision
+from tests.runners.caption_families import blip_questions
 from tests.server import settings
 
 WHO = Caller(owner="somebody", address="127.0.0.1")
@@ -126,3 +128,40 @@ async def test_stopped_it_keeps_what_is_there_and_begins_no_more(service: Servic
 )
 def test_groups_fit_into_memory(needs: list[int], room: int, places: int, groups: list[list[int]]):
     assert groups_of(needs, room, places) == groups
+
+
+async def test_each_run_tells_what_it_took_of_energy(service: Service):
+    comparison = await service.compare(WHO, ["one", "nobody"], {"prompt": "Hello", "parameters": SHORT})
+    good, bad = (await comparison.answer(told))["table"]
+    assert good["energy_j"] > 0
+    assert good["energy"] in ("measured", "assumed")
+    assert (bad["energy_j"], bad["energy"]) == (None, None)
+
+
+async def test_the_planner_is_compared_with_a_model(service: Service):
+    await service.models.delete("broken")
+    asked = {"prompt": "Hello", "parameters": SHORT}
+    comparison = await service.compare(WHO, ["one", "auto"], asked)
+    answer = await comparison.answer(told)
+    assert answer["groups"] == [["one@1.0.0"], ["auto@1.0.0"]]
+    assert "ran after them" in answer["notes"][0]
+    first, planned = answer["table"]
+    assert planned["status"] == "done"
+    assert min(planned["compute_ms"], planned["memory"], planned["size"], planned["energy_j"]) > 0
+    assert planned["tokens"] == first["tokens"]
+    assert answer["agreement"][0]["kind"] == "words"
+
+
+async def test_the_planner_answers_questions_about_pictures_in_its_own_way(
+    service: Service, models: Path, tmp_path: Path
+):
+    """A task that it does not have by name is asked of it as talking about the file."""
+    folder = tmp_path / "seen"
+    tiny_vision.build("DetrForObjectDetection", folder / "finder")
+    blip_questions(folder / "asked")
+    service.models.register_cards(folder)
+    picture = await service.intake.file(image_bytes(tiny_vision.scene()), "image")
+    asked = {"task": "visual-question-answering", "prompt": "How many cats are there?", "media": (picture,)}
+    answer = await (await service.compare(WHO, ["asked", "auto"], asked)).answer(told)
+    assert "error" not in answer["results"][1], answer["results"][1]
+    assert answer["results"][1]["result"]["output"]["text"]

@@ -2,7 +2,8 @@
 
 `wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are
 things to do, and may follow "can you"). Three families of each task, picked by a hash, are kept for the
-test. `more.txt` and `broad.txt` have further families, for training alone. `nouns.txt` has what they speak of; `*` marks
+test. `more.txt` and `broad.txt` have further families, for training alone. `nouns.txt` has what they
+speak of; `*` marks
 what is kept for the test.
 """
 

@@ -2,7 +2,7 @@
 
 const LETTERS = "ABCDEF";
 const FIGURES = [["latency_ms", "Latency", duration, -1], ["first_token_ms", "First token", duration, -1], ["tokens_per_second", "Tokens/s", (n) => n.toFixed(0), 1],
-  ["compute_ms", "Own work", duration, -1], ["load_ms", "Loading", duration, 0], ["memory", "Memory", mebibytes, -1], ["size", "Weights", mebibytes, -1], ["license", "Licence", String, 0]];
+  ["compute_ms", "Own work", duration, -1], ["load_ms", "Loading", duration, 0], ["energy_j", "Energy", joules, -1], ["each_1000", "1,000 answers", thousand, 0], ["memory", "Memory", mebibytes, -1], ["size", "Weights", mebibytes, -1], ["license", "Licence", String, 0]];
 let marking = true;
 let base = 0;
 
@@ -84,7 +84,10 @@ async function cast(value, vote, label) {
 }
 
 // One row for each model; of each figure the best is bold.
-function table(rows) {
+function table(found) {
+  const writes = found.some((row) => row.tokens);
+  const rows = found.map((row) => ({ ...row, load_ms: row.load_ms || null, first_token_ms: writes ? row.first_token_ms : null, each_1000: row.energy_j === null ? null : row }));
+  const assumed = rows.some((row) => row.energy === "assumed");
   const used = FIGURES.filter(([name]) => rows.some((row) => row[name] !== null && row[name] !== undefined));
   const best = Object.fromEntries(used.map(([name, , , sign]) => [name, sign ? Math.max(...rows.map((row) => (row[name] === null ? -Infinity : sign * row[name]))) : null]));
   const cell = (row, [name, , shown, sign]) => {
@@ -93,7 +96,8 @@ function table(rows) {
   };
   return el("section", { class: "ic-together" }, el("h3", {}, "Figures"), el("div", { class: "ic-table", tabIndex: 0, role: "region", "aria-label": "Figures of each model" }, el("table", {},
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Model"), used.map(([, title]) => el("th", { scope: "col" }, title)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, el("th", { scope: "row" }, row.model, row.error ? el("small", {}, ` ${row.error}`) : null), used.map((figure) => cell(row, figure))))))));
+    el("tbody", {}, rows.map((row) => el("tr", {}, el("th", { scope: "row" }, row.model, row.error ? el("small", {}, ` ${row.error}`) : null), used.map((figure) => cell(row, figure))))))),
+    assumed ? el("p", { class: "ic-none" }, "Energy is own work times the power that is assumed (POWER_WATTS): the processor's counter cannot be read here.") : null);
 }
 
 function takeAway(value) {
@@ -112,6 +116,16 @@ function takeAway(value) {
 
 function duration(ms) {
   return ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function joules(value) {
+  return value >= 3600 ? `${(value / 3600).toFixed(1)} Wh` : `${value.toFixed(value < 1 ? 2 : value < 100 ? 1 : 0)} J`;
+}
+
+// What a thousand such answers take.
+function thousand({ compute_ms, energy_j }) {
+  const minutes = compute_ms / 60; // a thousand times so many milliseconds are so many seconds
+  return `${minutes < 2 ? `${compute_ms.toFixed(0)} s` : minutes < 90 ? `${minutes.toFixed(0)} min` : `${(minutes / 60).toFixed(1)} h`}, ${joules(energy_j * 1000)}`;
 }
 
 function mebibytes(bytes) {
