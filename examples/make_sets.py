@@ -14,14 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import av
+from PIL import Image
 
 from examples.train_starters.chat_data.dialogues import one_skill
 from examples.train_starters.ears_sounds import RATE, names, sound
 from examples.train_starters.reader_data.requests import free
-from examples.train_starters.shapes_world import WORLD, Scene, Split, render, render_clip, scene, stream
+from examples.train_starters.shapes_world import (
+    WORLD,
+    Scene,
+    Split,
+    index_map,
+    render,
+    render_clip,
+    scene,
+    stream,
+)
 from examples.train_starters.video_truth import LABELS, example
 from examples.train_starters.vision_talk import Asking, one_picture
-from inference_chat.media import clip_bytes
+from inference_chat.media import clip_bytes, image_bytes
 
 SETS = Path(__file__).parent / "sets"
 SPEECH = Path(__file__).parent / "inputs" / "speech"
@@ -75,6 +85,17 @@ def boxes() -> None:
         ]
         rows.append({"file_name": f"{at:03}.webp", "objects": found})
     packed("shapes-boxes.zip", files, rows)
+
+
+def masks() -> None:
+    """The same scenes with a map for each: the label of every pixel."""
+    files, rows = {}, []
+    for at, one in enumerate(scenes(80)):
+        files[f"{at:03}.webp"] = picture(one)
+        files[f"{at:03}.png"] = image_bytes(Image.fromarray(index_map(one)))
+        names = {"0": "background"} | {str(n): thing.name for n, thing in enumerate(one.objects, 1)}
+        rows.append({"file_name": f"{at:03}.webp", "mask": f"{at:03}.png", "labels": names})
+    packed("shapes-masks.zip", files, rows)
 
 
 def questions() -> None:
@@ -160,5 +181,5 @@ def _dated(name: str) -> zipfile.ZipInfo:
 
 if __name__ == "__main__":
     SETS.mkdir(exist_ok=True)
-    for make in (classes, boxes, questions, motions, sounds, spoken, requests, asked):
+    for make in (classes, boxes, masks, questions, motions, sounds, spoken, requests, asked):
         make()

@@ -57,7 +57,7 @@ CONFINED: dict[str, set[str]] = {
     "supervision": {"runners", "evaluating.scoring"},
     "trackers": {"runners"},
     "PIL": {"media", "runners"},
-    "numpy": {"comparing", "media", "runners", "evaluating.scoring"},
+    "numpy": {"comparing", "media", "runners", "evaluating.scoring", "evaluating.regions"},
     "fastapi": {"api", "start"},
     "starlette": {"api"},
     "prometheus_client": {"api"},

@@ -25,9 +25,11 @@ LISTS: Final = ("objects", "boxes")  # a picture may have none
 TEXTS: Final = ("text", "prompt", "input", "question", "sentence", "source", "document")
 TRUTHS: Final = ("label", "answer", "target", "expected", "reference", "output", "transcription")
 BOXED: Final = frozenset({Task.OBJECT_DETECTION, Task.ZERO_SHOT_OBJECT_DETECTION})
+MASKS: Final = ("mask", "masks", "segmentation", "annotation")
 TRUTHS_OF: Final[Mapping[Task, Sequence[str]]] = {
     Task.OBJECT_DETECTION: (*LISTS, "label"),
     Task.ZERO_SHOT_OBJECT_DETECTION: (*LISTS, "label"),
+    Task.IMAGE_SEGMENTATION: MASKS,
     Task.AUTOMATIC_SPEECH_RECOGNITION: (*TRUTHS, "transcript", "text", "sentence"),
     Task.IMAGE_TO_TEXT: (*TRUTHS, "caption", "text"),
     Task.SUMMARIZATION: (*TRUTHS, "summary"),
@@ -39,7 +41,10 @@ MOST_NAMED: Final = 10  # broken rows that are named; others are counted
 LARGEST_FILE: Final = 64 << 20  # bytes of one file in a zip, unpacked
 MOST_FILES: Final = 200_000  # in a zip
 Truth = str | list[dict[str, Any]]
-"""What is right: a label, a text, or objects as `{"label", "box"}` in pixels."""
+"""What is right: a label, a text, objects as `{"label", "box"}` in pixels, or regions as `{"label", "mask"}`.
+
+A mask is a file in the zip, white where the label is; or, with a `value`, a map in which that number is.
+"""
 
 
 @dataclass(frozen=True)
@@ -207,6 +212,8 @@ def _row(number: int, raw: Any, task: Task, *, zipped: bool) -> Row:
         text = str(told)
     columns = [name for name in TRUTHS_OF.get(task, TRUTHS) if name != asked]
     truth = _cell(cells, columns, number)[1]
+    if task == Task.IMAGE_SEGMENTATION:
+        return Row(number, _masks(truth, cells.get("labels")), text, file)
     return Row(number, _objects(truth) if task in BOXED else str(truth).strip(), text, file)
 
 
@@ -246,6 +253,22 @@ def _objects(told: Any) -> list[dict[str, Any]]:
         ]
     except (ValueError, KeyError, TypeError):
         raise ValueError('has no objects as [{"label", "box": {"xmin", "ymin", "xmax", "ymax"}}]') from None
+
+
+def _masks(told: Any, names: Any) -> list[dict[str, Any]]:
+    """Regions: a mask for each label, or one map with the names of its numbers."""
+    try:
+        told = json.loads(told) if isinstance(told, str) and told.lstrip().startswith("[") else told
+        if isinstance(told, list):
+            return [{"label": str(one["label"]), "mask": str(one["mask"])} for one in told]
+        names = json.loads(names) if isinstance(names, str) else names
+        named = names.items() if isinstance(names, dict) else enumerate(names)
+        return [{"label": str(name), "mask": str(told), "value": int(value)} for value, name in named]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            'has no regions: `mask` as [{"label", "mask": a file}], or as the file of a map with `labels` as '
+            '{"1": "cat", …}'
+        ) from None
 
 
 SIDES: Final = ("xmin", "ymin", "xmax", "ymax")

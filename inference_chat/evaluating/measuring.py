@@ -16,11 +16,12 @@ from ..events import Result
 from ..intake import Intake
 from ..jobs import Job, Jobs
 from ..models.models import Models
-from ..outputs import outputs_of
+from ..outputs import Output, outputs_of
 from ..registry.registry import ModelRecord
 from ..schema import JSON, Media, Message, Request, now
 from ..tasks import TASKS, Task
 from .labelled import LabelledSet, Row
+from .regions import counted, overlaps
 from .scoring import MEASURES, SURPRISE, Pair, goodness, perplexity, plain, right, scored
 from .store import Answered, Evaluation, EvaluationStore, State
 
@@ -29,7 +30,9 @@ ALONE: Final = 10  # rows asked for one by one, for the time of one answer
 TOGETHER: Final = 8  # rows of the others under way at once: pictures in one request, texts in one each
 FAILURES: Final = 5  # so many failures in a row, and the model's part ends
 MISTAKES: Final = 12  # that are shown
-LABELLED: Final = frozenset(task for task, names in MEASURES.items() if names[0] in ("accuracy", "map50"))
+LABELLED: Final = frozenset(
+    task for task, names in MEASURES.items() if names[0] in ("accuracy", "map50", "mean_iou")
+)
 READ: Final[JSON] = {"echo": True, "max_tokens": 0, "logprobs": 0}  # nothing is written
 UNREADABLE = (BadMedia, TooLarge, UnsupportedMediaType)
 
@@ -164,7 +167,7 @@ class Part:
             return []
         outputs = outputs_of(job.request, result)
         return [
-            Answered(row=row.number, answer=_answer(output)) if output else await self._one(row)
+            await self._given(row, output) if output else await self._one(row)
             for row, output in zip(rows, outputs, strict=True)
         ]
 
@@ -193,7 +196,19 @@ class Part:
             told = _surprise_of(row, result)
             problem = None if told[1] else "the model tells no probabilities of a text"
             return Answered(row=row.number, answer=told, ms=ms, problem=problem)
-        return Answered(row=row.number, answer=_answer(outputs_of(job.request, result)[0]), ms=ms)
+        return await self._given(row, outputs_of(job.request, result)[0], ms)
+
+    async def _given(self, row: Row, output: Output, ms: float | None = None) -> Answered:
+        """What counts of an output; regions are compared at once, so that no mask is kept."""
+        if self._task != Task.IMAGE_SEGMENTATION:
+            return Answered(row=row.number, answer=_answer(output), ms=ms)
+        said = output if isinstance(output, list) else []
+        truth = row.truth if isinstance(row.truth, list) else []
+        try:
+            found = await asyncio.to_thread(counted, truth, said, self._labelled.file, plain)
+        except (*UNREADABLE, InvalidRequest) as error:
+            return Answered(row=row.number, problem=error.detail)
+        return Answered(row=row.number, answer=found, ms=ms)
 
     async def _result(self, media: Sequence[Media], text: str | None) -> tuple[Job, Result]:
         """What the model makes of a row, or of several pictures."""
@@ -302,6 +317,9 @@ def _surprise_of(row: Row, result: Result) -> tuple[float, int]:
 
 
 def _brief(told: Any) -> str:
+    if isinstance(told, dict):
+        worst = sorted(overlaps([told]).items(), key=lambda pair: pair[1])
+        told = ", ".join(f"{label} IoU {share:.2f}" for label, share in worst)
     if isinstance(told, list):
         told = ", ".join(one["label"] for one in told if one.get("score", 1.0) >= 0.5) or "nothing"
     words = str(told)
@@ -312,4 +330,4 @@ def _settled(task: Task) -> JSON:
     """Parameters that make answers comparable: the likeliest words, and objects of every sureness."""
     if MEASURES[task][0] == "map50":
         return {"threshold": 0.05}
-    return {} if MEASURES[task][0] == "accuracy" else {"temperature": 0}
+    return {} if task in LABELLED else {"temperature": 0}

@@ -16,21 +16,24 @@ from rapidfuzz.distance import Indel, Levenshtein
 
 from ..tasks import Task
 from .labelled import Truth
+from .regions import Counts, overlaps
+from .regions import scores as region_scores
 
 Scores = dict[str, float]
 
 
 class Pair(NamedTuple):
-    """What is right, and what was answered: a label or text, or objects with boxes (and scores)."""
+    """What is right, and what was answered: a label or text, objects with boxes (and scores), regions."""
 
     truth: Truth
-    answer: Truth
+    answer: Truth | Counts
 
 
 CLASSES = ("accuracy", "f1")
 ANSWERS = ("exact_match", "contains", "f1_words", "rouge_l", "bleu")
 SURPRISE = "perplexity"
 """How many tokens a model hesitates between at each of the right answer's, which it only reads."""
+REGIONS = ("mean_iou", "pixels")
 OBJECTS = ("map50", "map", "f1_objects")
 MEASURES: Mapping[Task, Sequence[str]] = {
     Task.TEXT_CLASSIFICATION: CLASSES,
@@ -41,6 +44,7 @@ MEASURES: Mapping[Task, Sequence[str]] = {
     Task.ZERO_SHOT_AUDIO_CLASSIFICATION: CLASSES,
     Task.OBJECT_DETECTION: OBJECTS,
     Task.ZERO_SHOT_OBJECT_DETECTION: OBJECTS,
+    Task.IMAGE_SEGMENTATION: REGIONS,
     Task.TEXT_GENERATION: (*ANSWERS, SURPRISE),
     Task.VISUAL_QUESTION_ANSWERING: ANSWERS,
     Task.IMAGE_TEXT_TO_TEXT: ANSWERS,
@@ -68,6 +72,8 @@ NAMES = {
     "map50": "mAP at IoU 0.5",
     "map": "mAP at IoU 0.5–0.95",
     "f1_objects": "F1 at IoU 0.5",
+    "mean_iou": "mean IoU of labels",
+    "pixels": "pixels right",
 }
 SURE = 0.5  # objects less sure than this do not count for F1
 
@@ -78,6 +84,8 @@ def scored(task: Task, pairs: Sequence[Pair]) -> Scores:
         return {}
     if task in (Task.OBJECT_DETECTION, Task.ZERO_SHOT_OBJECT_DETECTION):
         return _objects(pairs)
+    if task == Task.IMAGE_SEGMENTATION:
+        return region_scores([_counts(pair) for pair in pairs])
     told = [(str(pair.truth), str(pair.answer)) for pair in pairs]
     return {name: round(TEXTUAL[name](told), 6) for name in MEASURES[task] if name != SURPRISE}
 
@@ -99,11 +107,20 @@ def goodness(measure: str, value: float) -> float:
 
 
 def right(task: Task, pair: Pair) -> bool:
-    """Whether an answer is wholly right; of objects, all of them and nothing else, at an IoU of 0.5."""
+    """Whether an answer is wholly right; of objects, all of them and nothing else, at an IoU of 0.5.
+
+    Of regions, every one that is there, at an IoU of 0.5.
+    """
+    if task == Task.IMAGE_SEGMENTATION:
+        return all(share >= 0.5 for share in overlaps([_counts(pair)]).values())
     if isinstance(pair.truth, list) or isinstance(pair.answer, list):
         matched, found, there = _matched(pair)
         return matched == found == there
-    return plain(pair.truth) == plain(pair.answer)
+    return plain(str(pair.truth)) == plain(str(pair.answer))
+
+
+def _counts(pair: Pair) -> Counts:
+    return pair.answer if isinstance(pair.answer, dict) else {}
 
 
 def plain(text: str) -> str:

@@ -40,6 +40,12 @@ BUILT_IN: Final = {
             about="80 scenes with every object's box; a quarter are new combinations.",
         ),
         BuiltIn(
+            name="shapes-masks",
+            task=Task.IMAGE_SEGMENTATION,
+            file="shapes-masks.zip",
+            about="80 scenes with the label of every pixel; a quarter are new combinations.",
+        ),
+        BuiltIn(
             name="shapes-questions",
             task=Task.VISUAL_QUESTION_ANSWERING,
             file="shapes-questions.zip",

@@ -8,7 +8,7 @@ from .clips import Clip, clip_bytes, open_clip
 from .container import HEAD, TAKEN, Limits, check, data_url, from_data_url, head_of, kind_of, sniff
 from .film import Film
 from .frames import Frame, Frames
-from .images import image_bytes, open_image, preview
+from .images import image_bytes, open_image, open_map, preview
 from .links import Links
 from .listening import Recording, has_sound, listening
 from .reel import ClipInfo
@@ -39,6 +39,7 @@ __all__ = [
     "listening",
     "open_clip",
     "open_image",
+    "open_map",
     "open_sound",
     "preview",
     "sniff",

@@ -35,6 +35,19 @@ def open_image(data: bytes, limits: Limits | None = None) -> Image.Image:
         raise BadMedia("The picture is damaged or cut off. Send the whole file again.") from None
 
 
+def open_map(data: bytes, limits: Limits | None = None) -> NDArray[np.int32]:
+    """The numbers (height, width) of a map of labels: grey values, or places in its palette.
+
+    Raises `BadMedia`, `TooLarge`.
+    """
+    open_image(data, limits)  # whatever is wrong with the file is told there
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        numbers: NDArray[np.int32] = np.asarray(picture).astype(np.int32)
+    if numbers.ndim == 3:
+        numbers = numbers[..., 0]
+    return numbers
+
+
 def image_bytes(picture: Image.Image, format: str = "PNG") -> bytes:
     """Encode a picture as a file."""
     buffer = io.BytesIO()

@@ -23,7 +23,8 @@ ASSETS = Path(__file__).parent / "assets"
 OWN = "A file of mine"
 ABOUT_OWN = (
     "CSV or JSON lines with a column for the input (`text`, `prompt`) and one for the answer (`label`, "
-    "`answer`); or a zip with files in a folder for each label, or with a table `metadata.csv` naming them."
+    "`answer`); or a zip with files in a folder for each label, or with a table `metadata.csv` naming them "
+    "(boxes in `objects`; for regions `mask`, a file of the zip, and `labels`, the names of its numbers)."
 )
 ENDED = {
     "cancelled": "Stopped; it can go on.",
