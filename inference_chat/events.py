@@ -142,7 +142,8 @@ class Vector(Frozen):
 
 
 class ImageReady(Frozen):
-    """A picture: number `index` of those asked for, or what it looks like at this step (`preview`).
+    """A picture: number `index` of those asked for, or what it looks like at this step: as the model expects
+    it in the end (`preview`), or with the noise that is still in it (`noisy`).
 
     Of a map of depths, `near` and `far` are the values that are white and black: metres where the model
     knows them, else nearness to a scale of its own.
@@ -150,7 +151,7 @@ class ImageReady(Frozen):
 
     type: Literal["image"] = "image"
     image: File
-    role: Literal["result", "preview", "depth"] = "result"
+    role: Literal["result", "preview", "noisy", "depth"] = "result"
     index: int = 0
     seed: int | None = None
     near: float | None = None
@@ -346,4 +347,4 @@ def _joined(pieces: Iterable[ToolCallDelta], choice: int) -> tuple[ToolCall, ...
 def _passing(event: Outcome) -> bool:
     if isinstance(event, Step):
         return event.state == "running"
-    return isinstance(event, ImageReady) and event.role == "preview"
+    return isinstance(event, ImageReady) and event.role in ("preview", "noisy")

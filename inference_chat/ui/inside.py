@@ -17,6 +17,7 @@ from ..schema import JSON, Message
 from ..service import Service
 from ..tasks import Task
 from .choice import able
+from .filming import filming
 from .parts import EVENT, TICK, busy, caller, done, heading, status, told, working
 from .running import Running
 
@@ -35,6 +36,7 @@ def build(service: Service) -> None:
     _writing(service)
     _splitting(service)
     _looking(service)
+    filming(service)
 
 
 def _writing(service: Service) -> None:
@@ -51,7 +53,7 @@ def _writing(service: Service) -> None:
             words = gr.Textbox(label="Say something", value="What is the capital of France?", lines=2)
             with gr.Row():
                 heat = gr.Slider(0, 2, 0, step=0.1, label="Temperature", min_width=120)
-                most = gr.Slider(5, 200, 40, step=5, label="Tokens at most", min_width=120)
+                most = gr.Slider(5, 200, 40, step=5, label="Most tokens", min_width=120)
             with gr.Row():
                 go = gr.Button("Write", variant="primary")
                 stop = gr.Button("Stop")

@@ -210,6 +210,15 @@ def test_previews_come_between_steps_and_can_be_left_out(painter: DiffusionRunne
     assert results(with_them)[0] == results(without)[0]
 
 
+def test_a_film_has_every_step_with_its_noise_and_without(painter: DiffusionRunner):
+    events = drawn(painter, draw(steps=5, film=True))
+    shown = [e for e in events if isinstance(e, ImageReady)]
+    assert [event.role for event in shown] == [*["noisy", "preview"] * 5, "result"]
+    first, last = (np.abs(pixels(shown[at]).astype(int) - pixels(shown[at + 1])).mean() for at in (0, 8))
+    assert last < first  # the noise is gone at the end
+    assert results(events)[0] == results(drawn(painter, draw(steps=5)))[0]
+
+
 # --- several pictures, settings -----------------------------------------------------------------
 
 

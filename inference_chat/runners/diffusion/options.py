@@ -29,6 +29,11 @@ class Drawing(Options):
         description="How noise is taken away, such as Euler or DPMSolverMultistep; unset: the model's own.",
     )
     preview: bool = Field(True, description="Show the picture while it is being drawn.")
+    film: bool = Field(
+        False,
+        description="Show it after every step, with its noise and without, also where that takes time.",
+        json_schema_extra={"x-programs": True},
+    )
 
     @property
     def repeatable(self) -> bool:

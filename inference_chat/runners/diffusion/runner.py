@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
 from threading import Event as Flag
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -108,7 +108,9 @@ class DiffusionRunner(Runner):
                     total=count * total,
                     unit="steps",
                 )
-                if step is not None and planned.options.preview and done < total and pace.due():
+                if step is not None and planned.options.film:
+                    yield from self._frame(pipe, step, planned, index, seed)
+                elif step is not None and planned.options.preview and done < total and pace.due():
                     yield from self._preview(pipe, step, planned, index, seed, pace)
         if stop.is_set():
             return None
@@ -134,6 +136,17 @@ class DiffusionRunner(Runner):
         pace.took(time.monotonic() - began)
         if shown is not None:
             yield ImageReady(image=shown, role="preview", index=index, seed=seed)
+
+    def _frame(self, pipe: Any, step: Step, planned: Plan, index: int, seed: int) -> Iterator[Event]:
+        """A step of the film: what is there, and what the model takes it for."""
+        looks: tuple[tuple[Literal["noisy", "preview"], Any], ...] = (
+            ("noisy", step.latents),
+            ("preview", step.guess),
+        )
+        for role, latents in looks:
+            shown = self._previews.picture(pipe, latents, planned.size)
+            if shown is not None:
+                yield ImageReady(image=shown, role=role, index=index, seed=seed)
 
     def _finished(
         self,

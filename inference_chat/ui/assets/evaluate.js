@@ -53,7 +53,7 @@ function drawEvaluation() {
     el("div", { class: "ic-part" }, el("h2", {}, `${found.set_name}, ${amount(found.total)} rows`), el("span", { class: "ic-quietly" }, `${found.task}, by ${props.names[found.measure] || found.measure}`)),
     ...going.map((one) => el("p", { class: "ic-quietly" }, `${one.model}: ${amount(one.done)} of ${amount(found.total)} rows`)),
     ...found.results.filter((one) => one.error).map((one) => el("div", { class: "ic-line bad", role: "alert" }, el("span", {}, `${one.model}: ${one.error}`))),
-    choices(found) || bars(found), figuresOf(found),
+    choices(found) || bars(found), found.results.some((one) => one.scores) ? figuresOf(found) : null,
     ...told.map((note) => el("p", { class: "ic-quietly" }, note)),
     wrong.length ? el("div", { class: "ic-failures" }, el("h2", {}, "What they get wrong"), ...wrong) : null,
   ].filter(Boolean));
