@@ -32,8 +32,10 @@ my task is to|for my shop i need to|for a school project i must|the goal is to
 what model do i pick to"""
 ASKING = tuple(part for line in _ASKING.splitlines() for part in line.split("|"))
 _KEPT = 3
+IN_CONTEXT = 0.3
+"""The share of requests for training that tell who asks, or for whom."""
 TAUGHT = ("more", "broad")
-FREE = ("free", "free_seen", "situations", "trades")
+FREE = ("free", "free_seen", "situations", "trades", "errands")
 OBJECTS = ("thing", "things")
 
 
@@ -76,12 +78,12 @@ def _kept(chosen: list[Family]) -> list[Family]:
 
 
 @cache
-def nouns(split: Split) -> dict[str, tuple[str, ...]]:
-    """The words for each slot on one side."""
+def nouns(split: Split, file: str = "nouns") -> dict[str, tuple[str, ...]]:
+    """The words for each slot on one side, or the people and places of another `file`."""
     found: dict[str, tuple[str, ...]] = {}
     kept: dict[str, tuple[str, ...]] = {}
     name = ""
-    for line in lines((_HERE / "nouns.txt").read_text(encoding="utf-8")):
+    for line in lines((_HERE / f"{file}.txt").read_text(encoding="utf-8")):
         if line.startswith("["):
             name = line.strip("[]")
             continue
@@ -110,7 +112,7 @@ def free(name: str = "free") -> Iterator[Request]:
     """Requests written by hand as a stranger types, kept out of training.
 
     They are `free`, or `free_seen`, on which an earlier model was looked at before the wordings were widened,
-    `situations`, which `broad.txt` has some words of, or `trades`, written after all wordings.
+    `situations` and `trades`, which `broad.txt` has words of, or `errands`, written after all wordings.
     """
     task = ""
     for line in lines((_HERE / f"{name}.txt").read_text(encoding="utf-8")):
@@ -130,8 +132,29 @@ def sample(rng: random.Random, split: Split, words: tuple[str, ...] = (), task: 
         text = f"{rng.choice(ASKING)} {text}"
     elif rng.random() < 0.05:
         text = f"{text}, {rng.choice(('please', 'thanks', 'quickly', 'for free', 'offline', 'asap'))}"
+    if split == "train" and rng.random() < IN_CONTEXT:
+        text = _in_context(rng, text)
     noise = 0.6 if split == "train" else 0.3
     return Request(Source(rng, split, noise=noise).typed(text.replace("{", "").replace("}", "")), task)
+
+
+def _in_context(rng: random.Random, text: str) -> str:
+    """With who asks, or for whom: what a request is about besides its task."""
+    known = nouns("train", "people")
+    who, place = (rng.choice(known[name]) for name in ("who", "place"))
+    wishes = ("wants to", "needs to", "would like to", "asks how to", "must")
+    begins = (
+        f"{who} here: {text}",
+        f"{who}: {text}",
+        f"as a {who}, {text}",
+        f"a {who} {rng.choice(wishes)} {text}",
+        f"i am a {who}. {text}",
+        f"our {place} {rng.choice(wishes)} {text}",
+        f"for {rng.choice(('our', 'my', 'the'))} {place}, {text}",
+        f"{text} for {rng.choice(('our', 'my', 'the', 'a'))} {place}",
+        f"{text} ({rng.choice(('our', 'my', 'the'))} {place})",
+    )
+    return rng.choice(begins)
 
 
 def _filled(rng: random.Random, text: str, known: dict[str, tuple[str, ...]], words: tuple[str, ...]) -> str:
