@@ -117,7 +117,7 @@ class Part:
         """Say which labels of the set the model cannot give; raises `InvalidRequest` where it knows none."""
         if self._task not in LABELLED:
             return
-        known = {plain(name) for name in await asyncio.to_thread(self._tools.models.labels, record)}
+        known = {plain(name): name for name in await asyncio.to_thread(self._tools.models.labels, record)}
         asked = {
             label
             for row in self._rows
@@ -128,7 +128,7 @@ class Part:
             return
         named = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if len(strange) > 5 else "")
         if len(strange) == len(asked):
-            some = ", ".join(sorted(known)[:5])
+            some = ", ".join(sorted(known.values())[:5])
             raise InvalidRequest(f"It knows none of the set's labels ({named}); it knows {some}, …")
         self._notes.append(f"It does not know the labels {named}; these rows count as wrong.")
 

@@ -62,7 +62,8 @@ def recommending(service: Service) -> None:
 
 def advice_html(found: JSON) -> str:
     """The models that can do it, why, and what is in the way of the others."""
-    parts = [_card(one, number) for number, one in enumerate(found["recommendations"], 1)]
+    parts = [f"<p class='ic-none'>{escape(note)}</p>" for note in found["notes"]]
+    parts += [_card(one, number) for number, one in enumerate(found["recommendations"], 1)]
     others = (("with_more_memory", "Would fit with more memory"), ("left_out", "Left out"))
     for name, title in others:
         if rows := found[name]:
@@ -70,7 +71,6 @@ def advice_html(found: JSON) -> str:
                 f"<li><b>{escape(one['model'])}</b>: {escape('; '.join(one['reasons']))}</li>" for one in rows
             )
             parts.append(f"<h3>{title}</h3><ul>{listed}</ul>")
-    parts += [f"<p class='ic-none'>{escape(note)}</p>" for note in found["notes"]]
     return f'<div class="ic-advice">{"".join(parts)}</div>'
 
 
