@@ -300,7 +300,7 @@ class Comparisons:
         if not row.planned:
             row.memory = holds.get(row.model)
         elif result and result.finished.receipt:
-            worked = {step.model for step in result.finished.receipt.plan}
+            worked = {step.model for step in result.finished.receipt.plan or ()}
             row.memory = sum(holds.get(model, 0) for model in worked) or None
             row.size = sum(self._registry.get(model).file_size or 0 for model in worked) or None
 

@@ -242,7 +242,7 @@ def _objects(pairs: Sequence[Pair]) -> Scores:
     }
 
 
-def _detections(objects: Truth, numbers: Mapping[str, int]) -> Any:
+def _detections(objects: Truth | Counts, numbers: Mapping[str, int]) -> Any:
     import numpy as np
     from supervision import Detections
 

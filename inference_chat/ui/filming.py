@@ -64,7 +64,7 @@ def filming(service: Service) -> None:
             yield said, {"frames": frames[-1:], "live": True} if len(frames) > shown else gr.skip()
             shown = len(frames)
         found = frames_of(job)
-        last = next((one.image.url() for one in job.events if _is_result(one)), None)
+        last = next((one.image.url() for one in made(job)), None)
         yield done(f"{len(found)} steps; drag the slider, or play them."), {"frames": found, "result": last}
 
     go.click(told(draw, others=1), [model, words, steps, seed], [line, view], **EVENT)
@@ -87,8 +87,9 @@ def frames_of(job: Job) -> list[JSON]:
     return frames
 
 
-def _is_result(event: object) -> bool:
-    return isinstance(event, ImageReady) and event.role == "result"
+def made(job: Job) -> list[ImageReady]:
+    """The pictures that are finished."""
+    return [one for one in job.events if isinstance(one, ImageReady) and one.role == "result"]
 
 
 def _view() -> gr.HTML:
