@@ -84,7 +84,7 @@ def zipped(files: Mapping[str, bytes], rows: list[JSON]) -> bytes:
 
 
 def test_rows_name_one_map_or_a_mask_for_each_label(tmp_path: Path):
-    rows = [
+    rows: list[JSON] = [
         {"file_name": "1.png", "mask": "1m.png", "labels": {"3": "cat"}},
         {"file_name": "2.png", "mask": [{"label": "dog", "mask": "2m.png"}]},
         {"file_name": "3.png", "mask": "3m.png"},
