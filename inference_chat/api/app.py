@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, Response
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from .. import __version__
 from ..logs import request_level
@@ -27,11 +27,12 @@ from . import (
     media,
     models,
     operations,
+    page,
     websocket,
 )
 from .docs import add_docs
 from .document import TAGS, complete
-from .errors import HANDLERS, PAGE_HANDLERS, OtherMethods, problems
+from .errors import HANDLERS, OtherMethods, problems
 from .middleware import BodyLimit, Envelope, KnownHosts, SameOrigin
 from .openai import audio, completions, others, responses, shapes
 from .openai import batches as lines
@@ -311,6 +312,7 @@ def _door(service: Service, tools: "Sequence[Tool]") -> "Door":
 
 def _mount(app: FastAPI, demo: "gr.Blocks", service: Service, mount: dict[str, Any]) -> None:
     import gradio as gr
+    from gradio.route_utils import FnIndexInferError
 
     # Without this, Gradio's upload check is off and anyone can have any file of the host served.
     demo.has_launched = True
@@ -323,6 +325,9 @@ def _mount(app: FastAPI, demo: "gr.Blocks", service: Service, mount: dict[str, A
         run_history=False,
         mcp_server=False,
         max_file_size=service.settings.max_body_mb * MIB,
-        app_kwargs={"exception_handlers": PAGE_HANDLERS},
+        app_kwargs={"exception_handlers": page.HANDLERS | {FnIndexInferError: page.on_misfit}},
         **mount,
     )
+    behind = next(route for route in reversed(app.routes) if isinstance(route, Mount))
+    public = {str(one.api_name) for one in demo.fns.values() if one.api_visibility == "public"}
+    behind.app = page.PublicOnly(behind.app, public)

@@ -203,9 +203,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: on_framework,
 }
 
-PAGE_HANDLERS = {404: on_framework, 405: on_framework}
-"""For paths that neither we nor the page behind our routes has; the page's other refusals are its own."""
-
 
 def explain_places(findings: Any) -> str:
     """Validation findings in one line, each with its place and without the value that was sent."""

@@ -4,11 +4,13 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import httpx
 import pytest
 
+from inference_chat import ui
 from inference_chat.service import Service
 from tests.server import Server, serving, settings
 
@@ -101,3 +103,56 @@ def test_a_key_guards_the_page_too(tmp_path: Path, demo: gr.Blocks):
         ):
             assert http.post(path).status_code == 401, path
         assert http.get("/", headers={"X-API-Key": "k"}).status_code == 200
+
+
+# --- what is not public --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Server]:
+    service = Service(settings(tmp_path))
+    with serving(service, ui.build(service), **ui.MOUNT) as running:
+        yield running
+
+
+def test_functions_of_the_page_cannot_be_called_by_name(whole: Server):
+    with whole.http() as http:
+        functions = http.get("/config").json()["dependencies"]
+        public = {name[1:] for name in http.get("/gradio_api/info").json()["named_endpoints"]}
+        private = {one["api_name"] for one in functions} - public
+        assert {"_remove", "_register", "_load", "ask"} <= private
+        for name in private:
+            for door in ("call", "call/v2", "api", "run"):
+                answer = http.post(f"/gradio_api/{door}/{name}", json={"data": []})
+                assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), name
+                assert "/chat" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["process_recording", "vibe-edit", "dev/reload", "proxy=http://127.0.0.1/", "deep_link?session_hash=x"],
+)
+def test_what_the_page_needs_not_is_closed(whole: Server, path: str):
+    with whole.http() as http:
+        for method in ("GET", "POST"):
+            assert http.request(method, f"/gradio_api/{path}", json={}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("queue/join", {"fn_index": 9999, "data": [], "session_hash": "x"}),
+        ("queue/join", {"fn_index": -1, "data": [], "session_hash": "x"}),
+        ("call/v2/chat", {}),
+        ("call/v2/chat", {"message": "x", "colour": "red"}),
+        ("call/nothing", {"data": []}),
+        ("run/generate", {}),
+        ("run/predict", {"data": []}),
+        ("run/predict", {"data": [], "fn_index": 9999}),
+    ],
+)
+def test_calls_that_fit_nothing_are_the_callers_fault(whole: Server, path: str, body: Any):
+    with whole.http() as http:
+        answer = http.post(f"/gradio_api/{path}", json=body)
+        assert 400 <= answer.status_code < 500, answer.text
+        assert http.get("/healthz").status_code == 200
