@@ -143,6 +143,9 @@ def test_scenes_and_tracks_of_a_clip_stand_on_one_timeline(page: Page, server: S
     expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Find scenes")
     place.get_by_role("button", name="Watch", exact=True).click()
     expect(place.locator(".ic-scenes li")).to_have_count(2)
+    with page.expect_download() as saved:
+        place.get_by_role("button", name="CSV", exact=True).click()
+    assert saved.value.path().read_text().splitlines()[:2] == ["scene,start_s,end_s", "1,0,1.75"]
     place.get_by_label("Model").locator("visible=true").first.click()
     page.get_by_role("option", name="starter-detector").click()
     expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Track objects")

@@ -91,20 +91,24 @@ function downloads(shown) {
   const rows = tableOf(shown.output);
   return el("div", { class: "ic-downloads" },
     el("button", { type: "button", class: "ic-small", on: { click: () => save("result.json", JSON.stringify({ model: shown.model, task: shown.task, output: shown.output }, null, 2), "application/json") } }, "JSON"),
-    rows?.length ? el("button", { type: "button", class: "ic-small", on: { click: () => save("result.csv", csv(rows), "text/csv") } }, "CSV") : null);
+    rows?.length ? el("button", { type: "button", class: "ic-small", on: { click: () => save("result.csv", csv(rows), "text/csv") } }, "CSV") : null,
+    shown.output.video ? el("a", { class: "ic-small", href: shown.output.video, download: "clip.mp4" }, shown.source_clip ? "Clip with the objects drawn in" : "Clip") : null);
 }
 
-// Rows for a table: labels as they are, tracks with one row for each moment.
+// Rows for a table: labels as they are, tracks with one row for each moment, scenes and stretches of a clip.
 function tableOf(output) {
   if (output.tracks) return output.tracks.flatMap((track) => track.frames.map((place) => ({ track: track.id, label: track.label, ...place })));
+  if (output.scenes) return output.scenes.map(({ start_s, end_s, caption }, number) => ({ scene: number + 1, start_s, end_s, caption }));
+  if (output.windows) return output.windows.flatMap(({ start_s, end_s, labels }) => labels.map((label) => ({ start_s, end_s, ...label })));
   return Array.isArray(output) ? output : null;
 }
 
+// Without what is a file of its own, as masks are.
 function csv(rows) {
   const quoted = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value ?? "");
-  const head = [...("track" in rows[0] ? ["track", "time_s"] : []), "label", "score", "xmin", "ymin", "xmax", "ymax"];
-  const line = ({ box = {}, ...row }) => head.map((name) => quoted(row[name] ?? box[name])).join(",");
-  return [head.join(","), ...rows.map(line)].join("\n");
+  const flat = rows.map(({ box, mask, ...row }) => ({ ...row, ...box }));
+  const head = [...new Set(flat.flatMap(Object.keys))].filter((name) => flat.some((row) => row[name] !== undefined));
+  return [head.join(","), ...flat.map((row) => head.map((name) => quoted(row[name])).join(","))].join("\n");
 }
 
 // What this page has shown before, to look at again.
