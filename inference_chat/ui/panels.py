@@ -149,7 +149,8 @@ def _marked(service: Service, place: Any, chosen: Choice) -> gr.HTML:
     made, shown = marks.marks(service)
     quiet: dict[str, Any] = EVENT | {"queue": False}
     changes = [place.change, chosen.task.change, chosen.model.change]
-    gr.on(changes, shown, [place, chosen.task, chosen.model], made, **quiet)
+    # The last of several changes counts, also while the one before is being shown.
+    gr.on(changes, shown, [place, chosen.task, chosen.model], made, trigger_mode="always_last", **quiet)
     return made
 
 

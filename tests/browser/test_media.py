@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from inference_chat import ui
 from inference_chat.service import Service
 from tests.browser.pointer import drag
+from tests.media.films import film
+from tests.runners.blobs import scene
 from tests.server import Server, serving, settings
 
 ROOT = Path(__file__).parents[2]
@@ -177,6 +179,19 @@ def test_a_question_about_a_picture_is_answered_with_its_regions(page: Page, ser
     place.get_by_role("button", name="Look", exact=True).click()
     expect(place.locator(".ic-said-text")).to_contain_text("2")
     expect(place.locator(".ic-box")).to_have_count(2)
+
+
+def test_what_the_browser_cannot_play_is_told_and_its_finds_are_shown(
+    page: Page, server: Server, tmp_path: Path
+):
+    pictures = [scene({"red": (20 + 3 * n, 30)}) for n in range(10)]
+    (tmp_path / "clip.avi").write_bytes(film(pictures, format="avi", codec="mpeg4"))
+    place = tab(page, server, "video")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(tmp_path / "clip.avi")
+    place.get_by_role("button", name="Watch", exact=True).click()
+    expect(place.get_by_text("This browser cannot play clips of this format")).to_be_visible()
+    expect(place.locator(".ic-cost")).to_be_visible()
 
 
 def test_a_clip_is_watched(page: Page, server: Server):

@@ -5,6 +5,11 @@ function clip(shown) {
   if (!url) return [];
   const video = el("video", { src: url, controls: true, muted: true, loop: true, playsInline: true, preload: "auto" });
   const canvas = el("div", { class: "ic-canvas ic-clip" }, video);
+  // Models read more formats than browsers play.
+  video.addEventListener("error", () => {
+    if (output.video && video.src !== output.video) video.src = output.video;
+    else canvas.replaceWith(el("p", { class: "ic-none" }, "This browser cannot play clips of this format; what was found in it stands below. With “Render” among the options there is a clip that it can play."));
+  });
   const seek = (seconds) => { video.currentTime = seconds; video.scrollIntoView({ block: "nearest", behavior: "smooth" }); };
   if (output.tracks) return [canvas, ...followed(shown, video, canvas, seek)];
   if (output.scenes) return [canvas, scenes(output, seek)];
