@@ -100,6 +100,24 @@ async def test_each_scene_is_described(tmp_path: Path, models: Path):
         assert [scene.keys() & {"caption"} for scene in plain] == [set(), set()]
 
 
+async def test_scenes_are_described_by_what_is_found_where_nobody_writes(tmp_path: Path):
+    able = tmp_path / "able"
+    able.mkdir()
+    for name in ("scene-detector", "starter-detector"):
+        (able / name).symlink_to(CARDS / name)
+    async with running(tmp_path, able) as service:
+        clip = (CARDS.parent / "examples" / "inputs" / "clip-two-shots.mp4").read_bytes()
+        media = [await service.intake.file(clip, "video")]
+        asked = {"task": "scene-detection", "parameters": {"captions": True}}
+        job = await service.infer(ANNE, group="video", media=media, **asked)
+        output = output_of(job.request, await job.result())
+        assert isinstance(output, dict)
+        told = [scene["caption"] for scene in output["scenes"]]
+        assert "orange triangle" in told[0]
+        assert "red heart" in told[1]
+        assert "[" not in "".join(told)
+
+
 async def test_scenes_are_told_also_where_nobody_describes(tmp_path: Path, models: Path):
     lonely = tmp_path / "lonely"
     lonely.mkdir()

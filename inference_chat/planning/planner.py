@@ -32,7 +32,7 @@ class Planner:
     """Runs requests; those for `auto` and scenes with captions in steps, all others as they are."""
 
     def __init__(self, engine: Engine, models: Models, media: MediaStore) -> None:
-        self._scenes = Scenes(engine, models, media)
+        self._scenes = Scenes(self._uncaptioned, models, media)
         self._engine = engine
         self._models = models
 
@@ -40,7 +40,10 @@ class Planner:
         """Answer a request; `emit` gets its events, `Finished` last. Raises as `Engine.run` does."""
         if captioned(request):
             await self._scenes.run(request, emit, job)
-            return
+        else:
+            await self._uncaptioned(request, emit, job)
+
+    async def _uncaptioned(self, request: Request, emit: Emit, job: Job) -> None:
         if request.model != AUTO.id:
             await self._engine.run(request, emit, job)
             return

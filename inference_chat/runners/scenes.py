@@ -57,7 +57,10 @@ class SceneOptions(Options):
     min_scene_s: float = Field(0.2, ge=0, le=60, description="Shortest scene, in seconds.")
     fades: bool = Field(True, description="Look for fades too.")
     key_frames: bool = Field(True, description="A picture of each scene.")
-    captions: bool = Field(False, description="A sentence on each scene, by a model that describes pictures.")
+    captions: bool = Field(
+        False,
+        description="A sentence on each scene: by a model that describes pictures, else of what is found.",
+    )
     caption_model: str | None = Field(
         None, description="Which model describes; unset: the first here that can."
     )
