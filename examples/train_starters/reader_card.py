@@ -86,8 +86,9 @@ also where none is meant; look at the score. Words that it never saw tell it not
 
 LOOKED = """These weights began as an earlier training's, so the seed alone does not give them again. The
 wordings were widened since: by three hundred families of one who had read all wordings but knew of the
-tests no answer, and by {broad} more, for which the free requests of people's situations and trades were known.
-The everyday requests were written after them."""
+tests no answer, and by {broad} more, for which requests of the other lists and some of the held-out wordings
+were known, so that these two figures are too high. Only the everyday requests are clean: they were written after
+all wordings, and their answers were counted, not read."""
 
 
 class Reader:
