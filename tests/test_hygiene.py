@@ -51,9 +51,17 @@ def test_no_file_is_too_large_for_a_plain_repository():
     assert [path.name for path in tracked() if path.stat().st_size > 9_500_000] == []
 
 
+OPTIONAL = {"llama_cpp": ["llama-cpp-python"]}
+"""What comes with extras may not be installed: modules, and the packages they are of."""
+
+
 def test_what_is_imported_is_declared():
-    declared = {canonical(re.split(r"[^\w.-]", line)[0]) for line in PROJECT["dependencies"]}
-    homes = packages_distributions()
+    extras = [
+        line for name, lines in PROJECT["optional-dependencies"].items() if name != "dev" for line in lines
+    ]
+    lines = [*PROJECT["dependencies"], *extras]
+    declared = {canonical(re.split(r"[^\w.-]", line)[0]) for line in lines}
+    homes = packages_distributions() | OPTIONAL
     used = {name.split(".")[0] for source in SOURCES for name in imports(source)}
     used -= {"", *sys.stdlib_module_names}
     assert not [name for name in used if not {canonical(home) for home in homes.get(name, [])} & declared]

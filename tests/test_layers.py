@@ -39,6 +39,7 @@ CONFINED: dict[str, set[str]] = {
     "greenlet": {"runners"},
     "tokenizers": {"runners"},
     "llguidance": {"runners"},
+    "llama_cpp": {"runners"},
     "safetensors": {"runners"},
     "tinydb": {"registry"},
     "sqlalchemy": {

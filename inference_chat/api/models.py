@@ -105,7 +105,9 @@ class ModelBody(BaseModel):
     description: str | None = None
     model_type: str | None = None
     framework: str | None = None
-    file_path: str | None = Field(None, description="A folder on the server, in Hugging Face layout.")
+    file_path: str | None = Field(
+        None, description="A GGUF file on the server, or a folder in Hugging Face layout."
+    )
     file_size: int | None = Field(None, ge=0)
     sha256: str | None = None
     source: Literal["local", "hub", "endpoint"] | None = None

@@ -91,8 +91,8 @@ class Describer:
             return self._of_hub(given)
         if given.get("source") != "hub" and not given.get("model_type"):
             raise InvalidModel(
-                "There is no such folder on the server: "
-                "give `file_path`, a folder in Hugging Face layout, `hub_id`, or `endpoint`."
+                "There is no such folder on the server: give `file_path`, a folder in Hugging Face layout "
+                "or a GGUF file, `hub_id`, or `endpoint`."
             )
         return {}, ()
 

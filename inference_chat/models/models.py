@@ -290,7 +290,7 @@ class Models:
         return Path(record.file_path or record.name)
 
     def _there(self, record: ModelRecord) -> bool:
-        return record.source in ("hub", "endpoint") or self._folder(record).is_dir()
+        return record.source in ("hub", "endpoint") or self._folder(record).exists()
 
     async def _shown(self, records: Iterable[ModelRecord]) -> builtins.list[JSON]:
         shown = list(records)

@@ -17,6 +17,7 @@ from .diffusion import ClipOptions, DiffusionRunner, EditOptions, PictureOptions
 from .dual_encoder import DualEncoderRunner, ZeroShotOptions
 from .embedding import EmbeddingOptions, EncoderRunner
 from .endpoint import TASKS_THERE, EndpointRunner, Remote
+from .gguf.runner import GgufRunner
 from .mask_generation import MaskRunner
 from .multimodal import AboutOptions, MultimodalRunner
 from .promptable import PromptableRunner
@@ -195,6 +196,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("ForConditionalGeneration", RewritingRunner, REWRITES, "is_encoder_decoder"),
     Family("MTModel", RewritingRunner, (Task.TRANSLATION, Task.TEXT_GENERATION)),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
+    Family("GGUF", GgufRunner, (Task.TEXT_GENERATION,)),
     Family("LMHeadModel", TextRunner, (Task.TEXT_GENERATION,)),
     Family("ForVideoClassification", ActionRunner, (Task.VIDEO_CLASSIFICATION,)),
     Family("SceneDetector", SceneRunner, (Task.SCENE_DETECTION,)),

@@ -7,7 +7,8 @@ the size of the model.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -15,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidModel, UnsafeModel
+from .gguf.header import config_of, read_header
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 LFS_POINTER = b"version https://git-lfs"
 FEWEST_ELEMENTS = 64
+GGUF = ".gguf"
+SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+"""What the names of a model's files end with where it has several."""
 DIGESTED = (".json", ".safetensors", ".jinja", ".txt", ".model")
 BLOCK = 1 << 20
 BLOCKS = 64
@@ -56,6 +61,8 @@ class Checkpoint:
     @property
     def name(self) -> str:
         """What to call the model: its folder's name, or `owner/name` in the cache of the hub."""
+        if self.folder.suffix == GGUF:
+            return self.folder.stem
         if self.folder.parent.name == "snapshots":
             return self.folder.parents[1].name.removeprefix("models--").replace("--", "/")
         return self.folder.name
@@ -72,6 +79,8 @@ class Checkpoint:
         """The library that loads it."""
         if self.architecture in BUILT_IN:
             return BUILT_IN[self.architecture]
+        if self.architecture == "GGUF":
+            return "llama.cpp"
         return "diffusers" if "_class_name" in self.config else "transformers"
 
     @property
@@ -110,18 +119,25 @@ class Checkpoint:
         Enough to tell two trainings apart without reading gigabytes.
         """
         sha = hashlib.sha256()
-        parts = [self.folder / name for name in self.config if (self.folder / name).is_dir()]
-        folders = [self.folder, *(sorted(parts) if self.framework == "diffusers" else ())]
-        for path in (p for folder in folders for p in sorted(folder.iterdir())):
-            if path.suffix not in DIGESTED or not path.is_file():
-                continue
+        for name, path in self._digested():
             size = path.stat().st_size
-            sha.update(f"{path.relative_to(self.folder).as_posix()}\0{size}\0".encode())
+            sha.update(f"{name}\0{size}\0".encode())
             with path.open("rb") as file:
                 for start in range(0, size, max(BLOCK, size // BLOCKS)):
                     file.seek(start)
                     sha.update(file.read(BLOCK))
         return sha.hexdigest()
+
+    def _digested(self) -> Iterator[tuple[str, Path]]:
+        """The files that make the model, by their names in its folder."""
+        if self.framework == "llama.cpp":
+            yield from ((path.name, path) for path in self.files)
+            return
+        parts = [self.folder / name for name in self.config if (self.folder / name).is_dir()]
+        folders = [self.folder, *(sorted(parts) if self.framework == "diffusers" else ())]
+        for path in (p for folder in folders for p in sorted(folder.iterdir())):
+            if path.suffix in DIGESTED and path.is_file():
+                yield path.relative_to(self.folder).as_posix(), path
 
 
 def inspect(folder: Path) -> Checkpoint:
@@ -138,10 +154,17 @@ def inspect(folder: Path) -> Checkpoint:
 
 
 def _look(folder: Path) -> Checkpoint:
+    if folder.suffix == GGUF and folder.is_file():
+        return _look_at_gguf(folder, [folder])
     if not folder.is_dir():
-        raise InvalidModel(f"There is no folder named {folder.name!r}; give a folder in Hugging Face layout.")
+        raise InvalidModel(
+            f"There is no folder named {folder.name!r}; give a folder in Hugging Face layout, or a GGUF file."
+        )
     if (folder / INDEX).is_file():
         return _look_at_parts(folder)
+    packed = sorted(path for path in folder.glob(f"*{GGUF}") if path.is_file())
+    if packed and not any(folder.glob("*.safetensors")):
+        return _look_at_gguf(folder, packed)
     if not (folder / "config.json").is_file():
         raise InvalidModel(f"{folder.name!r} is no model folder: it has no config.json.")
     config = _object(folder / "config.json")
@@ -152,6 +175,21 @@ def _look(folder: Path) -> Checkpoint:
         return bare
     files = tuple(_weight_files(folder))
     return replace(bare, files=files, tensors=_tensors(folder, files))
+
+
+def _look_at_gguf(folder: Path, files: list[Path]) -> Checkpoint:
+    """One model of llama.cpp, in one file or in numbered ones, of which it is given the first."""
+    if len({SHARD.sub("", path.stem) for path in files}) > 1 or (
+        len(files) > 1 and not SHARD.search(files[0].stem)
+    ):
+        raise InvalidModel(
+            f"{folder.name!r} holds several GGUF files, as {files[0].name!r}; give the path of one of them."
+        )
+    for path in files:
+        _check_pointer(path)
+    headers = [read_header(path) for path in files]
+    tensors = Tensors(sum(header.elements for header in headers), frozenset({headers[0].format}))
+    return Checkpoint(folder, config_of(headers[0]), tuple(files), tensors)
 
 
 def _look_at_parts(folder: Path) -> Checkpoint:
@@ -278,15 +316,19 @@ def _no_weights(folder: Path) -> InvalidModel | UnsafeModel:
     )
 
 
-def _header(path: Path) -> Tensors:
-    """What one weight file announces, checked against its size by the library that will load it."""
-    from safetensors import SafetensorError, safe_open
-
+def _check_pointer(path: Path) -> None:
     with path.open("rb") as start:
         if start.read(len(LFS_POINTER)) == LFS_POINTER:
             raise InvalidModel(
                 f"{path.name} is a git-lfs pointer, not the weights: run `git lfs pull` in the repository."
             )
+
+
+def _header(path: Path) -> Tensors:
+    """What one weight file announces, checked against its size by the library that will load it."""
+    from safetensors import SafetensorError, safe_open
+
+    _check_pointer(path)
     try:
         with safe_open(path, framework="np") as file:
             slices = [file.get_slice(name) for name in file.keys()]  # noqa: SIM118 - it is no mapping

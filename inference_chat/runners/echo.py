@@ -7,13 +7,14 @@ from typing import Any
 from ..events import Event, Progress, TokenLogprob
 from .batching import Batch
 from .batching.attention import Piece
-from .batching.batch import forward
 from .detokenize import Detokenizer
 from .sampling import logprobs
 from .single import Single
 
 MOST_NUMBERS = 1 << 23
 """Logits that are held at once, of all positions of a piece together."""
+
+MOST_TOKENS = 2048
 
 Decode = Callable[[Sequence[int]], str]
 
@@ -42,18 +43,15 @@ def echoed(
 
 def _logits(engine: Batch | Single, ids: Sequence[int]) -> Iterator[Any]:
     """Logits (tokens, vocabulary) of what follows each token, float32 on the CPU, a piece at a time."""
-    size = max(16, MOST_NUMBERS // engine.vocabulary)
+    size = min(max(16, MOST_NUMBERS // engine.vocabulary), MOST_TOKENS)
     return _apart(engine, ids, size) if isinstance(engine, Batch) else engine.every(ids, size)
 
 
 def _apart(batch: Batch, ids: Sequence[int], size: int) -> Iterator[Any]:
     """The text stands beside the batch: nobody else waits for it, and it is not kept."""
-    import torch
-
     slot = batch.apart(ids)
     while slot.unread:
         piece = Piece(slot, min(slot.unread, size))
-        with torch.inference_mode():
-            logits = forward(batch.reader, [piece], every=True)
+        logits = batch.read([piece], every=True)
         slot.read += piece.count
         yield logits

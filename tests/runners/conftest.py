@@ -1,5 +1,6 @@
 """One loaded model for all, and one core for each process: many threads on a busy machine only wait."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from inference_chat.runners.device import prepare
 from inference_chat.runners.text import TextRunner
 
 from . import models
+
+# What an extra does is tested where it is installed.
+collect_ignore = [] if find_spec("llama_cpp") else ["test_gguf_answers.py"]
 
 
 @pytest.fixture(scope="package", autouse=True)

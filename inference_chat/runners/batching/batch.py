@@ -48,6 +48,13 @@ class Batch:
         """A text of nobody's batch, for who steps it alone."""
         return Slot(self._shape, ids)
 
+    def read(self, pieces: Sequence[Piece], *, every: bool = False) -> Any:
+        """Logits (pieces, vocabulary) after each piece, or after `every` token, float32 on the CPU."""
+        import torch
+
+        with torch.inference_mode():
+            return forward(self.reader, pieces, every=every)
+
     def begin(self, ids: Sequence[int]) -> Rows:
         """Begin to answer a prompt."""
         return Rows(self, ids)
@@ -56,12 +63,12 @@ class Batch:
         """Begin a text, with what has been read of it before. Raises `ModelFailed` for impossible tokens."""
         import torch
 
-        if not 0 <= min(ids) <= max(ids) < self._model.get_input_embeddings().num_embeddings:
+        if not 0 <= min(ids) <= max(ids) < self.vocabulary:
             raise ModelFailed(
                 "The tokenizer made tokens that the model does not have; their files do not match."
             )
-        slot = Slot(self._shape, ids)
-        known, same = self.kept.longest(slot.ids, self._slots)
+        slot = self.apart(ids)
+        known, same = self._known(slot)
         with torch.inference_mode():
             if known is not None and self.kept.ends(known, same):
                 slot.inherit(known, same)
@@ -70,11 +77,15 @@ class Batch:
         self._slots.append(slot)
         return slot
 
+    def _known(self, slot: Slot) -> tuple[Slot | None, int]:
+        """A text that begins alike, and for how many tokens."""
+        return self.kept.longest(slot.ids, self._slots)
+
     def fork(self, slot: Slot) -> Slot:
         """Another text that goes on from the same tokens."""
         import torch
 
-        other = Slot(self._shape, slot.ids)
+        other = self.apart(slot.ids)
         other.logits = slot.logits
         with torch.inference_mode():
             other.take(slot, slot.read)
@@ -100,12 +111,9 @@ class Batch:
 
     def _step(self, waiting: Iterable[Slot]) -> None:
         """Read the next token of those who write and the next piece of each prompt."""
-        import torch
-
         pieces = self._pieces(waiting)
         began = time.perf_counter()
-        with torch.inference_mode():
-            logits = forward(self.reader, pieces)
+        logits = self.read(pieces)
         writing = sum(piece.count == 1 for piece in pieces)
         reading = sum(piece.count for piece in pieces) - writing
         self._pace.note(time.perf_counter() - began, writing, reading)

@@ -34,6 +34,13 @@ class Kept:
         while self._slots and self.bytes + others > self._room:
             self._slots.pop(0)
 
+    def forget(self) -> bool:
+        """Forget the text unused for longest; False when none is left."""
+        if self._slots:
+            self._slots.pop(0)
+            return True
+        return False
+
     def ends(self, slot: Slot, tokens: int) -> bool:
         """Whether a text is given up for one that goes on after `tokens` of it, as the next turn does."""
         if slot not in self._slots or tokens < slot.read * SAME:

@@ -1,0 +1,1 @@
+"""Models in llama.cpp's own files, `*.gguf`: read here, run by the optional library llama-cpp-python."""
