@@ -266,8 +266,8 @@ def _add_openai(route: Callable[..., None]) -> None:
 
     failures = (400, 404, 413, 415, 503, 504)
     named: dict[str, Any] = {"operation_id": "list_openai_models"}
-    v1("GET", "models", others.list_models, shapes.ModelList, **named)
-    v1("GET", "models/{id}", others.retrieve_model, shapes.ModelShape, 404)
+    v1("GET", "models", others.list_models, shapes.OpenAIModels, **named)
+    v1("GET", "models/{id}", others.retrieve_model, shapes.OpenAIModel, 404)
     v1("POST", "chat/completions", completions_chat.create_chat_completion, shapes.ChatCompletion, *failures)
     v1("POST", "completions", completions.create_completion, shapes.Completion, *failures)
     v1("POST", "responses", responses.create_response, shapes.ResponseShape, *failures)

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from ..runners import OPTIONS
 from ..schema import JSON
 from .errors import problems
 
@@ -71,12 +72,26 @@ def complete(app: FastAPI) -> None:
         document = written()
         document.setdefault("components", {})["securitySchemes"] = KEYS
         document["security"] = [{}, *({name: []} for name in KEYS)]
+        _add_options(document, app.description)
         for path, operations in document["paths"].items():
             for operation in operations.values():
                 _tell(operation, path, document["components"].get("schemas", {}))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # how FastAPI lets its document be extended
+
+
+def _add_options(document: JSON, about: str) -> None:
+    """What may stand in `parameters`: a schema for each task, since it is the task that decides."""
+    schemas = document["components"].setdefault("schemas", {})
+    for options in dict.fromkeys(OPTIONS.values()):
+        schema = options.model_json_schema(ref_template="#/components/schemas/{model}")
+        for name, inner in schema.pop("$defs", {}).items():
+            schemas.setdefault(name, inner)
+        schemas[options.__name__] = schema
+    rows = [f"| `{task}` | `{options.__name__}` |" for task, options in OPTIONS.items()]
+    table = "\n".join(["| task | schema of its `parameters`, below |", "|---|---|", *rows])
+    document["info"]["description"] = f"{about}\n{table}\n"
 
 
 def _tell(operation: JSON, path: str, schemas: JSON) -> None:

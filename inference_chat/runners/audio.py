@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from threading import Event as Flag
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from ..errors import InvalidRequest, UnsupportedTask
 from ..events import Event, Finished, Labels, Progress, Vector
 from ..media import TAKEN, listening
@@ -26,7 +28,11 @@ SHORTEST = 0.1
 class SoundOptions(ZeroShotOptions):
     """The classes to choose from, and how they are put to the model."""
 
-    hypothesis_template: str = "This is a sound of {}."
+    hypothesis_template: str = Field(
+        "This is a sound of {}.",
+        max_length=500,
+        description="The sentence that each class is put into, where {} stands.",
+    )
 
 
 class SoundRunner(Runner):

@@ -19,7 +19,9 @@ from PIL import Image
 
 from inference_chat import ui
 from inference_chat.api import mcp
+from inference_chat.runners import OPTIONS
 from inference_chat.service import Service
+from inference_chat.ui.tools import DOES
 from tests import tiny, tiny_vision
 from tests.server import Server, serving, settings
 
@@ -73,6 +75,32 @@ async def test_the_tools_are_the_public_endpoints(server: Server):
     for tool in tools.values():
         told = tool.inputSchema["properties"].items()
         assert [name for name, field in told if not field.get("description")] == [], tool.name
+
+
+async def test_a_parameter_is_told_at_every_door(server: Server):
+    """It is a field of the options of its task, and nothing else: no door has a list of its own."""
+    async with talking(server.url) as session:
+        tools = {tool.name: tool.inputSchema for tool in (await session.list_tools()).tools}
+    with server.http() as http:
+        document = http.get("/openapi.json").json()
+        endpoints = http.get("/gradio_api/info").json()["named_endpoints"]
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for task, options in OPTIONS.items():
+        told = document["components"]["schemas"][options.__name__]["properties"]
+        assert told.keys() == options.model_fields.keys()
+        assert all("description" in field or "$ref" in str(field) for field in told.values()), task
+        assert f"`{task}` | `{options.__name__}`" in document["info"]["description"]
+        [row] = [line for line in readme.splitlines() if line.startswith(f"| `{task}` |") and "`" in line[9:]]
+        assert all(f"`{name}`" in row for name in told)
+        for endpoint, tasks in DOES.items():
+            if task in tasks:
+                schema = tools[endpoint]["properties"]["parameters"]["description"]
+                [shown] = [
+                    one["python_type"]["description"]
+                    for one in endpoints[f"/{endpoint}"]["parameters"]
+                    if one["parameter_name"] == "parameters"
+                ]
+                assert all(name in schema and name in shown for name in told), (endpoint, task)
 
 
 async def test_a_conversation(server: Server):

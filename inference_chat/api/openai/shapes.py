@@ -13,7 +13,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class ModelShape(Shape):
+class OpenAIModel(Shape):
     id: str = Field(description="`name@version`.")
     object: Literal["model"]
     created: int = Field(description="Seconds since 1970, as all times below `/v1`.")
@@ -21,9 +21,9 @@ class ModelShape(Shape):
     tasks: list[str]
 
 
-class ModelList(Shape):
+class OpenAIModels(Shape):
     object: Literal["list"]
-    data: list[ModelShape]
+    data: list[OpenAIModel]
 
 
 class TokenUsage(Shape):
