@@ -21,12 +21,23 @@ class WithRequest(logging.Filter):
         return True
 
 
+class AllButRefusals(logging.Filter):
+    """Leaves out what uvicorn says of a socket that was refused with a status, as one without a key is.
+
+    It is no error, and anyone could fill the log with it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("ASGI callable returned without completing handshake")
+
+
 def set_up(settings: Settings) -> None:
     """Make the root logger write as the operator has asked; called once, at the start."""
     handler = logging.StreamHandler()
     handler.addFilter(WithRequest())
     handler.setFormatter(_json() if settings.log_format == "json" else _lines())
     logging.basicConfig(handlers=[handler])
+    logging.getLogger("uvicorn.error").addFilter(AllButRefusals())
     level = "debug" if settings.log_level == "trace" else settings.log_level
     logging.getLogger("inference_chat").setLevel(level.upper())
 

@@ -70,8 +70,8 @@ def serve(app: "FastAPI", settings: Settings, *, browse: bool = False) -> None:
         give_up(error.detail)
     config = uvicorn.Config(
         app,
-        # Ours is the one line people need at the start; uvicorn's own are for those who look into it.
-        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        # Below it writes the headers of each WebSocket, keys among them, and what stands behind a `?`.
+        log_level=settings.log_level if settings.log_level in ("critical", "error") else "warning",
         access_log=False,  # ours has the request's id
         log_config=None,
         timeout_graceful_shutdown=LEAVE_SECONDS,

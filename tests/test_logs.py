@@ -1,5 +1,6 @@
 """What the program writes while it serves, and how it ends: nothing secret, and nothing lost."""
 
+import contextlib
 import json
 import signal
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests import tiny
@@ -18,18 +19,25 @@ KEY = "correct-horse-battery"
 SECRET = "attempted-password"
 
 
-def test_json_lines_name_their_request_and_no_secret(tmp_path: Path):
-    with running(tmp_path, *MODULE, LOG_FORMAT="json", LOG_LEVEL="debug", API_KEYS=KEY) as (url, process):
+@pytest.mark.parametrize("level", ["debug", "trace"])
+def test_json_lines_name_their_request_and_no_secret(tmp_path: Path, level: str):
+    with running(tmp_path, *MODULE, LOG_FORMAT="json", LOG_LEVEL=level, API_KEYS=KEY) as (url, process):
         with httpx.Client(base_url=url, headers={"X-API-Key": KEY}) as http:
             http.get("/models", headers={"X-Request-ID": "my-id"}, params={"tag": SECRET}).raise_for_status()
             http.post("/models/none/load", headers={"Authorization": f"Bearer {SECRET}"})
             http.post("/signin", data={"key": SECRET})
             http.post("/signin", data={"key": KEY})
             http.post("/inference/text", content=b"{")
+        for key in (KEY, SECRET):
+            told = {"Authorization": f"Bearer {key}", "Cookie": f"a={SECRET}"}
+            socket = f"{url.replace('http', 'ws')}/chat/none/ws?key={SECRET}"
+            with contextlib.suppress(InvalidStatus), connect(socket, additional_headers=told) as connected:
+                connected.recv(60)
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)
     assert KEY not in output
     assert SECRET not in output
+    assert '"level": "ERROR"' not in output
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     mine = next(line for line in lines if line.get("request_id") == "my-id")
     assert (mine["method"], mine["path"], mine["status"]) == ("GET", "/models", 200)

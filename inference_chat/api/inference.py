@@ -59,6 +59,11 @@ class TextRequest(Asked):
     """`prompt` is continued as it stands; `messages` are answered as a conversation."""
 
 
+NOTHING: dict[Group, str] = {
+    "image": "There is nothing to look at: give `image`, or `prompt` for a picture to be drawn.",
+    "video": "There is nothing to watch: give `video`, or `prompt` for a clip to be made.",
+    "multimodal": "There is nothing to go by: give `messages`, `prompt`, or `image`, `video`, `audio`.",
+}
 Files = Annotated[
     str | tuple[str, ...], Field(description="A `data:` URL or base64, or a list of them for a batch.")
 ]
@@ -170,6 +175,8 @@ async def _infer(
     given: tuple[MediaRequest, tuple[Media, ...]],
 ) -> Response:
     body, media = given
+    if not (media or body.prompt or body.question or body.messages or body.task or body.model):
+        raise InvalidRequest(NOTHING[group])
     job = await service.infer(
         caller,
         group=group,
