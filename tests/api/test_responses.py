@@ -1,6 +1,7 @@
 """`/v1/responses` through OpenAI's own client, with a random model whose template knows tools."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -156,3 +157,19 @@ def test_log_probabilities(client: OpenAI):
 def test_what_cannot_be_done_is_said(client: OpenAI, more: Any, words: str):
     with pytest.raises(openai.UnprocessableEntityError, match=words):
         client.post("/responses", body={"model": MODEL, "input": "Hello"} | more, cast_to=object)
+
+
+def test_lines_of_a_batch_are_responses_too(client: OpenAI):
+    lines = [{"custom_id": text, "method": "POST", "url": "/v1/responses"} for text in ("One", "Two")]
+    told = [line | {"body": SHORT | {"input": line["custom_id"]}} for line in lines]
+    content = "\n".join(map(json.dumps, told)).encode()
+    file = client.files.create(purpose="batch", file=("lines.jsonl", content))
+    batch = client.batches.create(input_file_id=file.id, endpoint="/v1/responses", completion_window="24h")
+    until = time.monotonic() + 60
+    while (batch := client.batches.retrieve(batch.id)).status != "completed":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    answers = [json.loads(line) for line in client.files.content(str(batch.output_file_id)).text.splitlines()]
+    assert [answer["custom_id"] for answer in answers] == ["One", "Two"]
+    kept = client.responses.retrieve(answers[1]["response"]["body"]["id"])
+    assert kept.output_text == client.responses.create(input="Two", **SHORT).output_text
