@@ -9,7 +9,7 @@ from gradio.context import Context
 
 from ..errors import InferenceChatError
 from ..registry.catalog import ModelRecord
-from ..registry.senses import ASKED, AUTO
+from ..registry.senses import AUTO
 from ..runners import OPTIONS
 from ..service import Service
 from ..tasks import TASKS, Task
@@ -60,9 +60,13 @@ def choice(
     prefix: str,
     *,
     leave_out: frozenset[str] = frozenset(),
+    planned: bool = False,
     then: tuple[Callable[[Task | None], list[Any]], list[Any]] | None = None,
 ) -> Choice:
-    """Put the lists into the Blocks being built; `then` says how other components follow the task."""
+    """Put the lists into the Blocks being built; `then` says how other components follow the task.
+
+    `planned` offers `auto` too, which answers questions by what several models find.
+    """
     with gr.Row():
         model = gr.Dropdown([], label="Model", allow_custom_value=True, min_width=150)
         task = gr.Dropdown([], label="What to do", min_width=150)
@@ -71,7 +75,7 @@ def choice(
     adapt, followers = then or (lambda _: [], [])
 
     def models(ref: str | None) -> Any:
-        found = able(service, tasks)
+        found = [*able(service, tasks), *([AUTO] if planned else [])]
         ids = [record.name for record in found[:MOST]]
         return gr.Dropdown(choices=ids, value=ref if ref or not ids else ids[0])
 
@@ -122,8 +126,7 @@ def able(service: Service, tasks: Collection[Task]) -> list[ModelRecord]:
         first = min((rank[name] for name in record.tasks if name in rank), default=len(rank))
         return not record.name.startswith("starter-"), first, record.name
 
-    planned = [AUTO] if set(ASKED) & set(tasks) else []
-    return [*sorted(newest.values(), key=place), *planned]
+    return sorted(newest.values(), key=place)
 
 
 def does_of(service: Service, ref: str | None, tasks: Collection[Task]) -> list[str]:

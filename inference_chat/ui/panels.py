@@ -60,7 +60,7 @@ def looking(service: Service, look: Look) -> None:
             words = gr.Textbox(label="Question", lines=1, max_lines=4, visible=False)
             asking = (lambda task: [gr.Textbox(visible=wants(task)[1])], [words])
             prefix = look.verb.lower()
-            chosen = choice(service, look.tasks, prefix, leave_out=look.leave_out, then=asking)
+            chosen = choice(service, look.tasks, prefix, leave_out=look.leave_out, planned=True, then=asking)
             marked = _marked(service, place, chosen) if marks.MODES.keys() & set(look.tasks) else None
             go, stop, line = _buttons(look.verb, look.start)
             if rows := sorted(INPUTS.glob(look.samples)):

@@ -93,6 +93,9 @@ def test_many_pictures_are_one_table(page: Page, server: Server):
     )
     place.get_by_role("button", name="Go through them").click()
     expect(line(place)).to_contain_text("2 pictures, 3 results")
+    place.get_by_label("Model").locator("visible=true").first.click()
+    expect(page.get_by_role("option", name="starter-detector")).to_be_visible()
+    expect(page.get_by_role("option", name="auto")).to_have_count(0)  # it tells of all pictures at once
 
 
 def test_a_damaged_picture_ends_no_others(page: Page, server: Server, tmp_path: Path):
