@@ -29,7 +29,7 @@ from tests import tiny
 from .bench_engine import CALLER, serving
 from .report import section
 
-STREAMS = (1, 4, 8, 16)
+STREAMS = (1, 4, 8, 16, 32)
 ROUNDS = 3
 TOKENS = 24
 PROMPT = 64
@@ -258,7 +258,9 @@ def weights(folder: Path, bare: Bare) -> str:
 
 async def measure(place: Path) -> str:
     folder = build(place / "model")
-    async with serving(place, "bfloat16", Settings().cpu_threads, max_concurrent_inference=16) as service:
+    async with serving(
+        place, "bfloat16", Settings().cpu_threads, max_concurrent_inference=max(STREAMS)
+    ) as service:
         model = await service.models.register({"name": "bench", "file_path": str(folder)})
         async with service.pool.lease(service.engine.registry.get(model["id"])) as lease:
             runner = lease.runner
@@ -270,7 +272,7 @@ async def measure(place: Path) -> str:
             kinds = await lease.worker.call(lambda: weights(folder, bare))
     return (
         "A random Llama of 120 million parameters in bfloat16, "
-        f"{Settings().cpu_threads} thread(s), prompts of "
+        f"{threads} thread(s), prompts of "
         f"{PROMPT} tokens, {TOKENS} new ones, taking turns (`tests/bench/bench_batching.py`). "
         "Tokens per second of all streams together, end to end through the service; a lock answers "
         "one after the other with "

@@ -1,5 +1,6 @@
 """GGUF files are answered by llama.cpp as the same weights are answered here. Runs where it is installed."""
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.tiny_gguf import convert
 
 from .models import answer, assistant, open_runner, request, system, taking_turns, user
 
+LONG = "the one " * 25
 TALK = (system("Be brief."), user("What is the one?"), assistant("the other"), user("And then?"))
 
 
@@ -108,12 +110,9 @@ def test_a_stopped_text_leaves_its_place(runner: GgufRunner):
     assert len(engine) == 0
 
 
-def test_who_writes_has_the_room_of_what_is_kept(runner: GgufRunner, here: TextRunner):
-    long = "the one " * 25
-    for number in range(12):
-        text = f"{number}{long}"
-        assert answer(runner, text, max_tokens=40).texts == answer(here, text, max_tokens=40).texts
-    runs = [runner.run(request(f"{number}{long}", max_tokens=90), Flag()) for number in range(12)]
+def crowded(runner: GgufRunner) -> list[str]:
+    """How those end who together write more than the memory holds."""
+    runs = [runner.run(request(f"{number}{LONG}", max_tokens=90), Flag()) for number in range(12)]
     ended: list[str] = []
     going: list[tuple[Iterator[Event], list[Event]]] = [(run, []) for run in runs]
     while going:
@@ -125,9 +124,26 @@ def test_who_writes_has_the_room_of_what_is_kept(runner: GgufRunner, here: TextR
             ended.append(Result.of(log).finished.finish_reasons[0])
         except OutOfMemory:
             ended.append("full")
+    return ended
+
+
+def test_who_writes_has_the_room_of_what_is_kept(runner: GgufRunner, here: TextRunner):
+    for number in range(12):
+        text = f"{number}{LONG}"
+        assert answer(runner, text, max_tokens=40).texts == answer(here, text, max_tokens=40).texts
+    ended = crowded(runner)
     assert "full" in ended  # more than fit fail, each alone
     assert len([how for how in ended if how in ("length", "stop")]) >= 2
     assert len(runner._engine) == 0  # type: ignore[arg-type]
+
+
+def test_a_model_that_left_takes_nothing_of_the_others_along(file: Path, runner: GgufRunner):
+    other = GgufRunner(inspect(file), Placement("cpu", "float32"))
+    other.load()
+    other.unload()
+    del other
+    gc.collect()
+    assert "full" in crowded(runner)  # llama.cpp logs each time
 
 
 def test_answers_are_kept_to_a_format(runner: GgufRunner):

@@ -4,6 +4,7 @@ import ctypes
 import heapq
 import weakref
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -41,6 +42,15 @@ def library(name: str) -> ModuleType:
     return found
 
 
+@cache
+def _started(lib: ModuleType) -> Any:
+    """Start the library once, without its log; what is returned must live as long as the process."""
+    silent = lib.llama_log_callback(lambda *_: None)
+    lib.llama_log_set(silent, ctypes.c_void_p(0))
+    lib.llama_backend_init()
+    return silent
+
+
 class Native:
     """A loaded file. All of it is for one thread."""
 
@@ -50,9 +60,7 @@ class Native:
         Raises `InvalidModel`, `OutOfMemory`.
         """
         lib = self.lib = library(name)
-        self._quiet = lib.llama_log_callback(lambda *_: None)
-        lib.llama_log_set(self._quiet, ctypes.c_void_p(0))
-        lib.llama_backend_init()
+        _started(lib)
         how = lib.llama_model_default_params()
         how.n_gpu_layers = -1 if gpu else 0
         self._model = lib.llama_model_load_from_file(str(file).encode(), how)
