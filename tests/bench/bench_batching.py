@@ -258,9 +258,8 @@ def weights(folder: Path, bare: Bare) -> str:
 
 async def measure(place: Path) -> str:
     folder = build(place / "model")
-    async with serving(
-        place, "bfloat16", Settings().cpu_threads, max_concurrent_inference=max(STREAMS)
-    ) as service:
+    threads = Settings().cpu_threads
+    async with serving(place, "bfloat16", threads, max_concurrent_inference=max(STREAMS)) as service:
         model = await service.models.register({"name": "bench", "file_path": str(folder)})
         async with service.pool.lease(service.engine.registry.get(model["id"])) as lease:
             runner = lease.runner
