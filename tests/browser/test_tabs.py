@@ -126,3 +126,5 @@ def test_tabs_that_do_not_fit_are_in_a_menu(page: Page):
     page.get_by_role("button", name="More tabs").click()
     page.locator(".overflow-dropdown").get_by_text("More 8").click()
     page.wait_for_url("**/?tab=more-8")
+    page.reload()
+    expect(page.locator('[data-tab-id="more-8"][aria-selected=true]')).to_be_visible()

@@ -38,7 +38,8 @@ function named() {
 function begin(patience) {
   if (!tabs().length) return patience && setTimeout(begin, 20, patience - 1);
   const wanted = new URL(location.href).searchParams.get("tab");
-  const tab = tabs().find((one) => one.dataset.tabId === wanted);
+  const kept = [...document.querySelectorAll("#ic-tabs > .tab-wrapper .overflow-dropdown button")]; // on a narrow page, in a menu
+  const tab = tabs().find((one) => one.dataset.tabId === wanted) || kept.find((one) => one.textContent.trim().toLowerCase().replaceAll(" ", "-") === wanted);
   if (tab) tab.click();
   const bar = document.querySelector("#ic-tabs > .tab-wrapper");
   new MutationObserver(named).observe(bar, { subtree: true, attributeFilter: ["aria-selected"] });

@@ -106,7 +106,7 @@ function versionsPart() {
     el("td", {}, one.default ? "" : working("Make default", "small", async () => { const now = await ask("promote", { id: one.id }); toast(`${now.name} means ${now.version} from now on.`); await showModel(chosen); await look(true); }))));
   return el("div", { class: "ic-reg-part" },
     el("div", { class: "ic-table ic-versions" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Version", "Digest", "Memory", "Half within", "Right", "Registered", ""].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows))),
-    el("div", { class: "ic-acts" },
+    versions.length < 2 ? null : el("div", { class: "ic-acts" },
       working("Roll back", "", async () => { const now = await ask("roll_back", { name: shown.record.name }); toast(`${now.name} means ${now.version} again.`); await showModel(chosen); await look(true); }, { title: "Let the bare name mean what it did before" }),
       working("Follow the newest", "quiet", async () => { const now = await ask("promote", { id: shown.record.name }); toast(`${now.name} means its newest version, now ${now.version}.`); await showModel(chosen); await look(true); })),
     el("p", { class: "ic-quietly" }, `Whoever asks for "${shown.record.name}" gets the default; "${shown.record.name}@${shown.record.version}" is always this version. Figures belong to a version, and no other changes them.`));

@@ -70,7 +70,7 @@ function drawList() {
   for (const one of found.models) several.set(one.name, (several.get(one.name) || 0) + 1);
   list.replaceChildren(...found.models.map((one) => {
     const state = one.status === "available" ? null : pill(one.status, one.status);
-    return el("button", { type: "button", class: "ic-reg-row", "data-id": one.id, "aria-current": String(one.id === chosen), on: { click: () => open(one.id) } },
+    return el("button", { type: "button", class: "ic-reg-row", "data-id": one.id, "aria-current": String(one.id === chosen), on: { click: () => { open(one.id); if (innerWidth <= 860) $(".ic-reg-main").scrollIntoView({ behavior: "smooth" }); } } },
       el("span", { class: "name" }, el("b", {}, one.name), several.get(one.name) > 1 || one.version !== "1.0.0" ? el("em", {}, one.version) : null,
         several.get(one.name) > 1 && one.default ? pill("default") : null, one.pinned ? pill("pinned", "loaded") : null),
       el("span", { class: "does" }, one.does), el("span", { class: "state" }, state, el("small", {}, one.source === "endpoint" ? "elsewhere" : bytes(one.memory))));
