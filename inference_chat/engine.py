@@ -13,7 +13,8 @@ from .cache import ResultCache
 from .errors import DeadlinePassed, InferenceChatError, ModelFailed, OutOfMemory
 from .events import Event, Finished, Progress, Receipt, Result, Timing, Usage
 from .jobs import Job
-from .pool import Lease, Pool
+from .loaded import Lease
+from .pool import Pool
 from .records import Records, Run
 from .registry.registry import ModelRecord, Registry
 from .schema import Request, now

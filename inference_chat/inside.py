@@ -11,9 +11,10 @@ from typing import Any, Final, TypeVar
 
 from .errors import DeadlinePassed, InferenceChatError, ModelFailed, TooLarge
 from .events import Progress
+from .loaded import Lease
 from .media import open_image
 from .models.models import Models
-from .pool import Lease, Pool
+from .pool import Pool
 from .runners.pieces import Piece
 from .runners.saliency import Heat, occluded
 from .schema import JSON, Media

@@ -1,66 +1,34 @@
 """Which models are in memory, who is using them, and what leaves when memory is short.
 
 The plan is by bytes: what a model is expected to take, or what it took the last time on this machine.
-Idle models leave, the least recently used first; a leased one never does. A load either succeeds
-whole or leaves nothing behind.
+Idle models leave, the least recently used first; a leased one never does. Where its weights are mapped
+from their files, one that leaves is parked: its memory is given back and it stays ready to run. A load
+either succeeds whole or leaves nothing behind.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Literal
 
 from .errors import InferenceChatError, ModelBusy, ModelFailed, OutOfMemory
+from .loaded import Entry, Lease, Status
 from .registry.registry import ModelRecord
 from .runners import EndpointRunner, Remote, family_of
 from .runners.base import Runner
 from .runners.checkpoint import Checkpoint
 from .runners.device import give_back, memory_free, memory_used, place, prepare
+from .runners.parking import park, wake
 from .settings import Settings
 from .worker import Apart, Worker
 
 logger = logging.getLogger(__name__)
-Status = Literal["available", "loading", "loaded", "unloading", "failed"]
 MIB = 1 << 20
 WAIT_FOR_ROOM = 30.0
 """Seconds a load waits for a leased model to become idle."""
-
-
-@dataclass(eq=False)
-class Entry:
-    """A model in memory, or on its way there."""
-
-    record: ModelRecord
-    task: "asyncio.Task[None] | None" = None
-    runner: Runner | None = None
-    worker: Worker | None = None
-    leases: int = 0
-    bytes: int = 0
-    idle_since: float = 0.0
-    leaving: bool = False
-
-    @property
-    def remote(self) -> bool:
-        """Whether another server runs it, so that it takes no place and no memory here."""
-        return self.record.source == "endpoint"
-
-    @property
-    def status(self) -> Status:
-        if self.leaving:
-            return "unloading"
-        return "loading" if self.runner is None else "loaded"
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A loaded model to work with until the lease ends."""
-
-    runner: Runner
-    worker: Worker
-    memory: int
+WORTH_PARKING = 0.75
+"""The share of a model's memory that parking has to give back; else it is unloaded."""
 
 
 class Pool:
@@ -100,7 +68,12 @@ class Pool:
 
     def memory(self) -> dict[str, int]:
         """Bytes of each loaded model."""
-        return {id: entry.bytes for id, entry in self._entries.items() if entry.runner}
+        return {id: entry.bytes for id, entry in self._entries.items() if entry.runner and not entry.parked}
+
+    def parked(self, id: str) -> bool:
+        """Whether a model has given its memory back and would be there again at once."""
+        entry = self._entries.get(id)
+        return entry is not None and entry.parked > 0
 
     @property
     def limit(self) -> int:
@@ -126,6 +99,8 @@ class Pool:
         if entry is None or entry.leaving:
             entry = await self._enter(record)
         entry.leases += 1
+        if entry.parked and (entry.task is None or entry.task.done()):
+            entry.task = self._began(self._wake(entry), f"wake-{record.id}")
         try:
             assert entry.task is not None
             await asyncio.shield(entry.task)
@@ -148,17 +123,17 @@ class Pool:
         entry = self._entries.get(id)
         if entry is None:
             return
-        if entry.leases or entry.runner is None:
+        if entry.leases or entry.runner is None or entry.leaving:
             raise ModelBusy(f"{id} is answering or loading; stop its requests or wait for them.")
         await self._leave(entry)
 
     async def unload_idle(self, now: float | None = None) -> None:
-        """Take out every model unused for longer than the idle time."""
+        """Park, or take out, every model unused for longer than the idle time."""
         moment = time.monotonic() if now is None else now
         while idle := self._idle():
             if moment - idle[0].idle_since < self._settings.model_timeout_seconds:
                 break
-            await self._leave(idle[0])
+            await self._rest(idle[0])
 
     async def close(self) -> None:
         """Unload everything and end the inference threads."""
@@ -177,9 +152,23 @@ class Pool:
         if old is not None:
             return old
         entry = self._entries[record.id] = Entry(record)
-        entry.task = asyncio.create_task(self._load(entry), name=f"load-{record.id}")
-        entry.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        entry.task = self._began(self._load(entry), f"load-{record.id}")
         return entry
+
+    def _began(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
+        """Work that several may wait for, or nobody."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return task
+
+    async def _wake(self, entry: Entry) -> None:
+        """Let a parked model have its memory again; raises `OutOfMemory`, and it stays parked."""
+        runner = entry.runner
+        assert runner is not None
+        async with self._loading:
+            await self._make_room(entry.record.id, entry.parked)
+            entry.bytes, entry.parked = entry.bytes + entry.parked, 0
+        await asyncio.to_thread(wake, runner.checkpoint.files)
 
     async def _load(self, entry: Entry) -> None:
         id = entry.record.id
@@ -244,7 +233,9 @@ class Pool:
         until = time.monotonic() + WAIT_FOR_ROOM
         while not self._fits(needed):
             if idle := [entry for entry in self._idle() if not entry.remote]:
-                await self._leave(idle[0])
+                await self._rest(idle[0])
+            elif parked := self._parked():
+                await self._leave(parked[0])
             elif time.monotonic() >= until or not self._occupied():
                 raise OutOfMemory(
                     f"{id} needs about {needed // MIB:,} MiB; {memory_free() // MIB:,} MiB are free on this "
@@ -280,7 +271,7 @@ class Pool:
 
     def _fits(self, needed: int) -> bool:
         present = [entry for entry in self._present() if not entry.remote]
-        if len(present) >= self._settings.max_loaded_models:
+        if sum(not entry.parked for entry in present) >= self._settings.max_loaded_models:
             return False
         return sum(entry.bytes for entry in present) + needed <= self._limit and needed <= memory_free()
 
@@ -289,9 +280,36 @@ class Pool:
         idle = [
             entry
             for entry in self._present()
-            if not entry.leases and not entry.leaving and not self._pinned(entry.record.id)
+            if not (entry.leases or entry.leaving or entry.parked or self._pinned(entry.record.id))
         ]
         return sorted(idle, key=lambda entry: entry.idle_since)
+
+    def _parked(self) -> list[Entry]:
+        """Parked models nobody waits for, the one unused for longest first."""
+        parked = [entry for entry in self._present() if entry.parked and not (entry.leases or entry.leaving)]
+        return sorted(parked, key=lambda entry: entry.idle_since)
+
+    async def _rest(self, entry: Entry) -> None:
+        """Park a model where that gives back most of its memory, else unload it; once begun it goes on."""
+        entry.leaving = True
+        entry.task = self._began(self._park(entry), f"park-{entry.record.id}")
+        await asyncio.shield(entry.task)
+        if len(parked := self._parked()) > self._settings.max_loaded_models:
+            await self._leave(parked[0])
+
+    async def _park(self, entry: Entry) -> None:
+        worker, runner = entry.worker, entry.runner
+        assert worker is not None
+        assert runner is not None
+        files, least = () if entry.remote else runner.checkpoint.files, entry.bytes * WORTH_PARKING
+        entry.parked = await worker.call(lambda: park(files, least)) if files else 0
+        if not entry.parked:
+            del runner
+            await self._unload(entry)
+            return
+        entry.bytes = max(0, entry.bytes - entry.parked)
+        entry.leaving = False
+        self._changed.set()
 
     async def _leave(self, entry: Entry) -> None:
         """Unload a model; once begun it goes on to its end, whoever stops waiting for it."""

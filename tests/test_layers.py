@@ -13,7 +13,19 @@ ROWS: list[set[str]] = [
     {"errors", "tasks", "schema", "events", "settings", "logs"},
     {"cache", "database", "files", "ledger", "media", "outputs", "records", "registry", "sessions", "slots"},
     {"runners"},
-    {"access", "allowances", "batches", "engine", "inside", "intake", "jobs", "overview", "pool", "tools"}
+    {
+        "access",
+        "allowances",
+        "batches",
+        "engine",
+        "inside",
+        "intake",
+        "jobs",
+        "loaded",
+        "overview",
+        "pool",
+        "tools",
+    }
     | {
         "chats",
         "comparing",

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from inference_chat import pool as pools
 from inference_chat import runners
@@ -14,6 +16,8 @@ from inference_chat.errors import InferenceChatError, InvalidModel, ModelBusy, M
 from inference_chat.pool import Pool
 from inference_chat.registry.registry import ModelRecord
 from inference_chat.runners.checkpoint import inspect
+from inference_chat.runners.device import memory_used
+from inference_chat.tasks import Task
 from tests.fakes import FAMILIES, EchoRunner
 from tests.server import settings
 
@@ -165,3 +169,101 @@ async def test_a_cancelled_unload_goes_on(tmp_path: Path, tiny_llama: Path):
         leaving.cancel()
         await pool.load(model("a"))
         assert pool.status("a@1") == "loaded"
+
+
+class MappedRunner(EchoRunner):
+    """Its weights are shown from their file, as transformers shows those that need no conversion."""
+
+    def load(self) -> None:
+        (file,) = self.checkpoint.files
+        self.content = np.memmap(file, dtype=np.uint8, mode="c" if self.spoil else "r")
+        self.total = int(self.content.sum())
+        if self.spoil:
+            self.content[-1] += 1
+
+    spoil = False
+
+    def unload(self) -> None:
+        del self.content
+
+
+class SpoiltRunner(MappedRunner):
+    """Changes its weights in memory, so that they cannot be had from the file again."""
+
+    spoil = True
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A model of 64 MiB, enough to be seen in the memory of the process."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["LargeForCausalLM"], "model_type": "llama"}')
+    save_file({"w": np.ones(1 << 24, np.float32)}, folder / "model.safetensors")
+    return folder
+
+
+def mapped_by(kind: type[EchoRunner], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runners, "FAMILIES", (runners.Family("", kind, (Task.TEXT_GENERATION,)),))
+
+
+async def test_an_idle_model_that_is_mapped_is_parked_and_comes_back(
+    tmp_path: Path, large: Path, monkeypatch
+):
+    mapped_by(MappedRunner, monkeypatch)
+    async with opened(tmp_path, large) as pool:
+        await pool.load(model("a"))
+        held, used = pool.memory()["a@1"], memory_used()
+        await pool.unload_idle(now=1e12)
+        assert (pool.status("a@1"), pool.parked("a@1"), pool.memory()) == ("available", True, {})
+        assert memory_used() < used - (48 << 20)
+        async with pool.lease(model("a")) as lease:
+            assert isinstance(lease.runner, MappedRunner)
+            assert int(lease.runner.content.sum()) == lease.runner.total
+            assert (lease.memory, pool.memory()["a@1"], pool.parked("a@1")) == (held, held, False)
+        assert pool.status("a@1") == "loaded"
+
+
+async def test_weights_that_were_changed_in_memory_are_unloaded(tmp_path: Path, large: Path, monkeypatch):
+    mapped_by(SpoiltRunner, monkeypatch)
+    async with opened(tmp_path, large) as pool:
+        await pool.load(model("a"))
+        await pool.unload_idle(now=1e12)
+        assert (pool.status("a@1"), pool.parked("a@1")) == ("available", False)
+
+
+async def test_a_parked_model_that_is_unloaded_is_gone(tmp_path: Path, large: Path, monkeypatch):
+    mapped_by(MappedRunner, monkeypatch)
+    async with opened(tmp_path, large) as pool:
+        async with pool.lease(model("a")) as lease:
+            kept = weakref.ref(lease.runner)
+        del lease
+        await pool.unload_idle(now=1e12)
+        await pool.unload("a@1")
+        gc.collect()
+        assert (kept(), pool.parked("a@1")) == (None, False)
+
+
+async def test_switching_parks_and_only_so_many_stay_parked(tmp_path: Path, large: Path, monkeypatch):
+    mapped_by(MappedRunner, monkeypatch)
+    async with opened(tmp_path, large, max_loaded_models=1) as pool:
+        for name in "abc":
+            await pool.load(model(name))
+        assert list(pool.memory()) == ["c@1"]
+        assert [pool.parked(f"{name}@1") for name in "abc"] == [False, True, False]
+        await pool.load(model("b"))
+        assert (list(pool.memory()), pool.parked("c@1")) == (["b@1"], True)
+
+
+async def test_a_model_that_cannot_come_back_stays_parked(tmp_path: Path, large: Path, monkeypatch):
+    mapped_by(MappedRunner, monkeypatch)
+    async with opened(tmp_path, large, max_loaded_models=1) as pool:
+        await pool.load(model("a"))
+        await pool.load(model("b"))
+        monkeypatch.setattr(pools, "WAIT_FOR_ROOM", 0.05)
+        async with pool.lease(model("b")):
+            with pytest.raises(OutOfMemory):
+                await pool.load(model("a"))
+            assert pool.parked("a@1")
+        await pool.load(model("a"))
+        assert list(pool.memory()) == ["a@1"]

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 Status = Literal["available", "loading", "loaded", "unloading", "failed"]
 MEASURED = frozenset(
     {"id", "status", "error", "metrics", "memory_used", "created_at", "updated_at"}
-    | {"default", "pinned", "edited", "fits", "warnings"}
+    | {"default", "pinned", "parked", "edited", "fits", "warnings"}
 )
 
 EXAMPLE: JSON = {
@@ -73,6 +73,7 @@ class ModelAnswer(BaseModel):
     note: str = ""
     default: bool = Field(description="Whether the bare name means this version.")
     pinned: bool = Field(description="Whether it stays in memory.")
+    parked: bool = Field(False, description="Whether it gave its memory back and would be back at once.")
     edited: list[str] = Field([], description="Fields that people have set, whatever the card says.")
     fits: bool = Field(description="Whether memory has room for it, once idle models have left.")
     status: Status

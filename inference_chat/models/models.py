@@ -21,7 +21,8 @@ from ..errors import (
     NotFound,
     UnsupportedTask,
 )
-from ..pool import MIB, Pool, Status
+from ..loaded import Status
+from ..pool import MIB, Pool
 from ..records import Records
 from ..registry.cards import read_card
 from ..registry.registry import ModelRecord, Registry
@@ -304,6 +305,7 @@ class Models:
             self._registry.knows(record.name) and self._registry.get(record.name).id == record.id
         )
         shown["fits"] = (record.memory_used or record.memory_estimate) <= self._pool.limit
+        shown["parked"] = self._pool.parked(record.id)
         shown["status"] = self._pool.status(record.id)
         if error := self._pool.error(record.id):
             shown["error"] = error

@@ -16,7 +16,7 @@ from threading import Event as Flag
 from typing import Any
 
 from inference_chat.events import Event, Finished, Progress, TextDelta
-from inference_chat.pool import Lease
+from inference_chat.loaded import Lease
 from inference_chat.runners.batching import Batch
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
