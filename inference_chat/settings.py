@@ -66,7 +66,10 @@ class Settings(BaseSettings):
     max_loaded_models: int = Field(5, ge=1, description="Models in memory at once; idle ones leave first.")
     memory_limit_mb: int = Field(8192, ge=64, description="Memory for all loaded models, in MiB.")
     model_timeout_seconds: float = Field(
-        300, gt=0, description="A model unused for so long is unloaded, in seconds."
+        300,
+        gt=0,
+        description="A model unused for so long gives its memory back, in seconds: it is parked where its "
+        "weights are mapped from their files, else unloaded.",
     )
     cache_max_size: int = Field(1000, ge=0, description="Finished results kept; 0 turns the cache off.")
     cache_ttl_hours: float = Field(24, gt=0, description="Age at which a kept result is forgotten, in hours.")

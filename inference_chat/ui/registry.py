@@ -219,7 +219,8 @@ def edited(changes: JSON) -> JSON:
 def row(record: JSON) -> JSON:
     """A model as the list has it."""
     shown = {
-        name: record[name] for name in ("id", "name", "version", "default", "pinned", "source", "status")
+        name: record[name]
+        for name in ("id", "name", "version", "default", "pinned", "parked", "source", "status")
     }
     return shown | {
         "does": ", ".join(record["capabilities"][:4]) or record["model_type"],

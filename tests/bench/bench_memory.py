@@ -68,9 +68,10 @@ async def switching(service: Service, folders: list[Path], switches: int) -> lis
         await answer(service, names[number % len(names)])
         seen.append(memory_used() // MIB)
     first, last = statistics.median(seen[:10]), statistics.median(seen[-10:])
+    size = folder_size(folders[0]) // MIB
     return [
-        f"\n{switches} switches between {len(names)} models of {folder_size(folders[0]) // MIB} MiB in one place, "
-        f"each with an answer: {first:.0f} MiB of the process over the first ten, {last:.0f} over the last ten."
+        f"\n{switches} switches between {len(names)} models of {size} MiB in one place, each with an answer: "
+        f"{first:.0f} MiB of the process over the first ten, {last:.0f} over the last ten."
     ]
 
 

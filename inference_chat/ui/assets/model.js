@@ -48,7 +48,7 @@ function drawModel() {
   const body = { figures: figuresPart, versions: versionsPart, settings: settingsPart, card: cardPart }[part]();
   main.replaceChildren(...[
     el("header", {}, el("h2", {}, record.name, el("em", {}, record.version)), el("p", {}, record.description || record.capabilities.join(", "))),
-    el("div", { class: "ic-chipline" }, pill(record.status, record.status), record.default && versions.length > 1 ? pill("default") : null, record.pinned ? pill("pinned", "loaded", "Stays in memory") : null,
+    el("div", { class: "ic-chipline" }, record.parked ? pill("parked", "", "Gave its memory back; it is there again at once") : pill(record.status, record.status), record.default && versions.length > 1 ? pill("default") : null, record.pinned ? pill("pinned", "loaded", "Stays in memory") : null,
       ...record.tasks.map((task) => pill(task)), ...record.tags.map((tag) => pill(`#${tag}`, "tag"))),
     record.error ? el("div", { class: "ic-line bad", role: "alert" }, el("span", {}, record.error)) : null,
     record.note ? el("blockquote", { class: "ic-note" }, record.note) : null,

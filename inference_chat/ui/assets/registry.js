@@ -69,7 +69,7 @@ function drawList() {
   const several = new Map();
   for (const one of found.models) several.set(one.name, (several.get(one.name) || 0) + 1);
   list.replaceChildren(...found.models.map((one) => {
-    const state = one.status === "available" ? null : pill(one.status, one.status);
+    const state = one.parked ? pill("parked", "", "Gave its memory back; it is there again at once") : one.status === "available" ? null : pill(one.status, one.status);
     return el("button", { type: "button", class: "ic-reg-row", "data-id": one.id, "aria-current": String(one.id === chosen), on: { click: () => { open(one.id); if (innerWidth <= 860) $(".ic-reg-main").scrollIntoView({ behavior: "smooth" }); } } },
       el("span", { class: "name" }, el("b", {}, one.name), several.get(one.name) > 1 || one.version !== "1.0.0" ? el("em", {}, one.version) : null,
         several.get(one.name) > 1 && one.default ? pill("default") : null, one.pinned ? pill("pinned", "loaded") : null),
