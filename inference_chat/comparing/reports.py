@@ -32,6 +32,7 @@ STYLE = """
 body { font: 15px/1.55 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 body { color-scheme: light dark; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; } td:first-child { white-space: nowrap; font-weight: 600; }
 th, td { padding: .4rem .7rem; text-align: left; border-bottom: 1px solid #8886; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .8rem; background: #8882; border-radius: 8px; }
 section { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: 1rem; }
@@ -71,18 +72,21 @@ def as_html(answer: JSON) -> str:
 
 
 def _table(rows: list[JSON]) -> str:
-    head = "".join(f"<th scope='col'>{title}</th>" for _, title in COLUMNS)
+    used = [column for column in COLUMNS if any(row.get(column[0]) for row in rows)]
+    head = "".join(f"<th scope='col'>{title}</th>" for _, title in used)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_cell(row.get(name)))}</td>" for name, _ in COLUMNS) + "</tr>"
+        "<tr>" + "".join(f"<td>{escape(_cell(row.get(name)))}</td>" for name, _ in used) + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.1f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _shown(told: JSON) -> str:

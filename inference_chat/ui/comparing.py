@@ -68,8 +68,10 @@ class Page:
             raise InvalidRequest("You have voted on these answers already; compare again to vote again.")
         if best is not None and not 0 <= best < len(shown.rows):
             raise InvalidRequest("best: there is no such column.")
-        models = [row.model for row in shown.rows]
-        chosen = models[best] if best is not None else None
+        models = [row.model for row in shown.rows if row.job and row.error is None]
+        chosen = shown.rows[best].model if best is not None else None
+        if chosen is not None and chosen not in models:
+            raise InvalidRequest("best: that model did not answer.")
         task = shown.comparison.task.value
         told = Vote(task=task, models=tuple(models), verdict=verdict, best=chosen, blind=shown.blind)
         await self._service.vote(caller, told)
@@ -202,6 +204,7 @@ def _revealed(shown: Shown) -> list[JSON]:
     table = {row["model"]: row for row in shown.answer["table"]}
     return [
         {"name": row.model, "figures": _figures(table[row.model]), "row": table[row.model]}
+        | ({"error": row.error.detail} if row.error else {})
         for row in shown.rows
     ]
 

@@ -95,6 +95,8 @@ def test_a_bad_model_spoils_only_its_column(page: Page, server: Server):
     expect(columns(place)).to_have_count(3)
     expect(columns(place).last).to_contain_text("There is no model 'nobody'")
     expect(columns(place).first).to_contain_text("tokens/s")
+    votes = place.locator(".ic-ballot button")
+    expect(votes).to_have_text(["one@1.0.0 is better", "two@1.0.0 is better", "Tie", "Both bad"])
 
 
 def test_two_maps_lie_one_over_the_other_on_a_phone_too(page: Page, server: Server):

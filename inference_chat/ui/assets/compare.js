@@ -15,7 +15,8 @@ function drawCompare() {
     [marking, base] = [true, 0];
     return root.replaceChildren(sides(value.columns.map((column) => side(column, running(column)))));
   }
-  if (value.revealed) value.columns.forEach((column, at) => { column.name = value.revealed[at].name; });
+  if (value.revealed) value.columns.forEach((column, at) => { column.name = value.revealed[at].name; column.error &&= value.revealed[at].error || column.error; });
+  if (!value.columns[base].output) base = Math.max(0, value.columns.findIndex((column) => column.output)); // others are compared with one that answered
   const hasWords = value.pairs.some((pair) => pair.pieces);
   root.replaceChildren(...[
     hasWords ? switches(value) : null,
@@ -47,7 +48,8 @@ function ended(value, at) {
   const plain = Array.isArray(column.output) && !column.output.some((item) => item.box || item.mask || item.start_s !== undefined);
   if (plain && column.output.length) return bars(column.output); // the input stands above already
   if (!text) return drawn({ output: column.output, source: value.source, source_clip: value.source_clip });
-  const other = at === base ? (value.columns.length === 2 ? 1 - base : -1) : base;
+  const able = value.columns.map((one, number) => (one.output ? number : -1)).filter((number) => number >= 0);
+  const other = at === base ? (able.length === 2 ? able.find((number) => number !== base) : -1) : base;
   const pair = marking && other >= 0 ? pairOf(value, at, other) : null;
   if (pair?.pieces) return el("p", { class: "ic-said-text", dir: "auto" }, marked(pair, pair.mine));
   return html(column.html, { class: "ic-said-text ic-words-of", dir: "auto" });
@@ -56,15 +58,15 @@ function ended(value, at) {
 // Whether differences are marked, and from which answer.
 function switches(value) {
   const box = el("input", { type: "checkbox", checked: marking, on: { change: () => { marking = box.checked; drawCompare(); } } });
-  const list = el("select", { "aria-label": "Compared with", on: { change: () => { base = Number(list.value); drawCompare(); } } }, value.columns.map((column, at) => el("option", { value: String(at), selected: at === base }, column.name)));
-  return el("div", { class: "ic-switches" }, el("label", {}, box, " Mark words that differ"), value.columns.length > 2 ? el("label", {}, "from ", list) : null);
+  const list = el("select", { "aria-label": "Compared with", on: { change: () => { base = Number(list.value); drawCompare(); } } }, value.columns.map((column, at) => (column.output ? el("option", { value: String(at), selected: at === base }, column.name) : null)).filter(Boolean));
+  return el("div", { class: "ic-switches" }, el("label", {}, box, " Mark words that differ"), list.options.length > 2 ? el("label", {}, "from ", list) : null);
 }
 
 // A, B, tie or all bad; names and figures of a blind comparison appear afterwards.
 function ballot(value) {
   if (value.chosen) return el("p", { class: "ic-ballot", role: "status" }, value.chosen);
-  const two = value.columns.length === 2;
-  const choices = [...value.columns.map((column, at) => [String(at + 1), value.hidden ? `${LETTERS[at]} is ${two ? "better" : "best"}` : `${column.name} is ${two ? "better" : "best"}`, { verdict: "best", best: at }]),
+  const two = value.columns.filter((column) => column.output).length === 2;
+  const choices = [...value.columns.map((column, at) => [String(at + 1), value.hidden ? `${LETTERS[at]} is ${two ? "better" : "best"}` : `${column.name} is ${two ? "better" : "best"}`, { verdict: "best", best: at }]).filter((_, at) => value.columns[at].output),
     ["0", "Tie", { verdict: "tie" }], ["x", two ? "Both bad" : "All bad", { verdict: "bad" }]];
   return el("div", { class: "ic-ballot", role: "group", "aria-label": "Your vote" }, el("span", {}, value.hidden ? "Vote to see which is which:" : "Your vote:"),
     choices.map(([key, label, vote]) => el("button", { type: "button", class: "ic-small", "data-key": key, title: `Key ${key}`, on: { click: () => cast(value, vote, label) } }, label)));
