@@ -60,6 +60,11 @@ def test_the_dashboard_says_what_to_do_then_shows_what_ran_and_what_failed(page:
     expect(row).to_contain_text("250 ms")
     page.locator("summary", has_text="timeout").click()
     expect(page.get_by_role("region", name="timeout by model")).to_contain_text("text-generation")
+    page.set_viewport_size({"width": 375, "height": 700})
+    tall = page.locator(".ic-dash").evaluate("node => node.getBoundingClientRect().right")
+    inner = page.locator(".ic-tiles").evaluate("node => node.getBoundingClientRect().right")
+    assert inner <= tall <= 375  # what is open in it makes nothing wider
+    page.set_viewport_size({"width": 1100, "height": 900})
     page.get_by_role("button", name="Last week").click()
     expect(page.get_by_role("button", name="Last week")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("in each 2 hours")).to_be_visible()

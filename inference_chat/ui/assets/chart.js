@@ -149,6 +149,7 @@ function pointChart({ title, note, across, unitX, unitY, points, most = null }) 
     name.append(across);
     svg.append(name);
     const best = points.filter((one) => one.best).sort((one, other) => one.x - other.x);
+    const labels = []; // above all dots
     const taken = []; // heights of names, so that none is written over another
     svg.append(draw("path", { class: "front", d: best.map((one, at) => `${at ? "L" : "M"}${x(one.x)} ${y(one.y)}`).join("") }));
     for (const one of points) {
@@ -161,8 +162,10 @@ function pointChart({ title, note, across, unitX, unitY, points, most = null }) 
       const tell = () => place(tip, plot, x(one.x), el("b", {}, one.name), el("span", {}, one.told), one.best ? el("span", {}, "No other is better in everything.") : null);
       dot.addEventListener("pointerenter", tell);
       dot.addEventListener("pointerleave", () => { tip.hidden = true; });
-      svg.append(dot, label);
+      svg.append(dot);
+      labels.push(label);
     }
+    svg.append(...labels);
     plot.querySelector("svg")?.remove();
     plot.prepend(svg);
   }
