@@ -15,6 +15,7 @@ from inference_chat.schema import now
 from inference_chat.service import Service
 from inference_chat.ui import chat, dashboard, evaluate, inside
 from tests import tiny
+from tests.runners.diffusers_models import build
 from tests.runners.text_families import bert
 from tests.server import Server, serving, settings
 
@@ -31,6 +32,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(service, ui.build(service, TABS), **ui.MOUNT) as running:
         running.call(service.models.load("writer"))
         yield running
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("StableDiffusion", tmp_path_factory.mktemp("painter") / "painter")
 
 
 @pytest.fixture
@@ -120,3 +126,24 @@ def test_an_answer_goes_on_from_another_token(page: Page, server: Server):
     page.get_by_role("button", name="Split", exact=True).click()
     expect(page.get_by_text("tokens for 71 characters")).to_be_visible()
     expect(page.locator(".ic-piece").first).to_have_attribute("title", re.compile(r"^\d+: H$"))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_picture_is_followed_out_of_its_noise(page: Page, server: Server, painter: Path):
+    opened(page, server, "inside")
+    expect(page.get_by_text("No model here draws yet")).to_be_visible()
+    server.call(server.service.models.register({"name": "painter", "file_path": str(painter)}))
+    opened(page, server, "inside")
+    expect(page.get_by_label("Model that draws")).to_have_value("painter")
+    page.get_by_label("Steps").first.fill("4")
+    page.get_by_role("button", name="Draw", exact=True).click()
+    expect(page.get_by_text("4 steps; drag the slider")).to_be_visible()
+    film = page.locator(".ic-film img")
+    whole = film.get_attribute("src")
+    page.get_by_label("Step", exact=True).fill("0")
+    expect(page.get_by_text("Step 1 of 4")).to_be_visible()
+    noisy = film.get_attribute("src")
+    page.get_by_role("button", name="What the model expects").click()
+    assert len({whole, noisy, film.get_attribute("src")}) == 3
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.get_by_text("The picture", exact=True)).to_be_visible()
