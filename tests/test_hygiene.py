@@ -61,7 +61,7 @@ def test_what_is_imported_is_declared():
     ]
     lines = [*PROJECT["dependencies"], *extras]
     declared = {canonical(re.split(r"[^\w.-]", line)[0]) for line in lines}
-    homes = packages_distributions() | OPTIONAL
+    homes = {**packages_distributions(), **OPTIONAL}
     used = {name.split(".")[0] for source in SOURCES for name in imports(source)}
     used -= {"", *sys.stdlib_module_names}
     assert not [name for name in used if not {canonical(home) for home in homes.get(name, [])} & declared]

@@ -1,5 +1,6 @@
 from contextlib import suppress
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,10 @@ RED = (255, 0, 0)
 DAMAGED_IS_MEANT = pytest.mark.filterwarnings(
     "ignore:.*EXIF:UserWarning", "ignore:Truncated File Read:UserWarning"
 )
+EXACTLY: dict[str, dict[str, Any]] = {
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+}
 
 
 def saved(picture: Image.Image, format: str = "PNG", **options) -> bytes:
@@ -27,8 +32,7 @@ def saved(picture: Image.Image, format: str = "PNG", **options) -> bytes:
 @pytest.mark.parametrize("format", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "AVIF"])
 def test_pictures_survive(format: str):
     picture = Image.new("RGB", (3, 2), RED)
-    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}.get(format, {})
-    opened = open_image(saved(picture, format, **options))
+    opened = open_image(saved(picture, format, **EXACTLY.get(format, {})))
     assert (opened.mode, opened.size, opened.getpixel((1, 1))) == ("RGB", (3, 2), RED)
     assert open_image(image_bytes(opened)).tobytes() == picture.tobytes()
 
