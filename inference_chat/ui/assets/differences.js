@@ -46,7 +46,7 @@ function pictureOf({ output }) {
 function pictureSlider(value) {
   const at = value.columns.map((column, number) => (pictureOf(column) ? number : -1)).filter((number) => number >= 0);
   if (at.length < 2) return null;
-  const place = el("div", { class: "ic-canvas" });
+  const place = el("div", { class: "ic-canvas ic-over" });
   const range = el("input", { type: "range", min: "0", max: "100", value: "50", "aria-label": "How much of the left picture is shown" });
   const lists = [0, 1].map((side) => el("select", { "aria-label": side ? "Right picture" : "Left picture", on: { change: draw } },
     at.map((number) => el("option", { value: String(number), selected: number === at[side] }, value.columns[number].name))));
