@@ -90,10 +90,10 @@ function figuresPart() {
   return el("div", { class: "ic-reg-part" },
     el("dl", { class: "ic-tiles" },
       record.source === "endpoint" ? tile("Memory", "none", "another server runs it") : tile("Memory", bytes(needed) || "–", !needed ? "not known" : measured ? "measured here" : record.fits ? "estimated; fits here" : "estimated; does not fit here", record.fits ? "" : "bad"),
-      tile("Half within", time(metrics.latency_ms_p50), metrics.latency_ms_p95 ? `95 % within ${time(metrics.latency_ms_p95)}` : "not used yet"),
+      tile("Median time", time(metrics.latency_ms_p50), metrics.latency_ms_p95 ? `95 % within ${time(metrics.latency_ms_p95)}` : "not used yet"),
       tile("Speed", metrics.tokens_per_second ? many(Math.round(metrics.tokens_per_second)) : "–", "tokens a second"),
       tile("Requests", many(metrics.requests), metrics.errors ? `${many(metrics.errors)} errors` : "no errors", metrics.errors ? "bad" : ""),
-      tile("Right", share(metrics.accuracy), metrics.accuracy === null ? "not evaluated yet" : "in its last evaluation")),
+      tile("Accuracy", share(metrics.accuracy), metrics.accuracy === null ? "not evaluated yet" : "in its last evaluation")),
     el("table", { class: "ic-facts" }, el("tbody", {}, ...Object.entries(facts).filter(([, value]) => value).map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: name === "Digest" || name === "Revision" ? "code" : null }, value))))));
 }
 
@@ -105,7 +105,7 @@ function versionsPart() {
     el("td", {}, share(one.metrics.accuracy)), el("td", {}, day(one.created_at)),
     el("td", {}, one.default ? "" : working("Make default", "small", async () => { const now = await ask("promote", { id: one.id }); toast(`${now.name} means ${now.version} from now on.`); await showModel(chosen); await look(true); }))));
   return el("div", { class: "ic-reg-part" },
-    el("div", { class: "ic-table ic-versions" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Version", "Digest", "Memory", "Half within", "Right", "Registered", ""].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows))),
+    el("div", { class: "ic-table ic-versions" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Version", "Digest", "Memory", "Median time", "Accuracy", "Registered", ""].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows))),
     versions.length < 2 ? null : el("div", { class: "ic-acts" },
       working("Roll back", "", async () => { const now = await ask("roll_back", { name: shown.record.name }); toast(`${now.name} means ${now.version} again.`); await showModel(chosen); await look(true); }, { title: "Let the bare name mean what it did before" }),
       working("Follow the newest", "quiet", async () => { const now = await ask("promote", { id: shown.record.name }); toast(`${now.name} means its newest version, now ${now.version}.`); await showModel(chosen); await look(true); })),
