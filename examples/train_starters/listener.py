@@ -191,4 +191,4 @@ def export(out: Path, model: Any, known: Any) -> None:
 
 def plan(out: Path, work: Path, **options: Any) -> Plan:
     """The usual plan for this model."""
-    return replace(Plan(out=out, work=work, minutes=15.0, rate=3e-3), **options)
+    return replace(Plan(out=out, work=work, minutes=95.0, rate=3e-3), **options)

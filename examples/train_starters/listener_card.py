@@ -62,8 +62,8 @@ sentences are learnt in a window cut to their length.
 python -m examples.train_starters listener --steps {steps}
 ```
 
-Training needs the program `espeak-ng` (GPL-3.0; only sounds that it made were used, no part of it
-is here). Data: our own sentences. No weights of another model were used.
+These weights were trained in three goes, so the seed alone does not give them again. Training needs the
+program `espeak-ng` (GPL-3.0; only sounds that it made were used, no part of it is here). Data: our own sentences. No weights of another model were used.
 
 ## Limits
 

@@ -1,6 +1,6 @@
 """Trains starter-vision-chat, a small LLaVA: its eye alone, then a decoder that reads what the eye sees.
 
-Two things make the decoder learn within an hour. The projector begins as a dictionary: what the eye's head
+Two things make the decoder learn within hours. The projector begins as a dictionary: what the eye's head
 says of a cell becomes the embeddings of those very words. And the questions about a picture stand side by
 side in one sequence without seeing each other, so that a picture is read once for all of them.
 """
@@ -266,7 +266,7 @@ def train(
     shape: Shape = Shape(),
     start: Path | None = None,
     detector: Path | None = None,
-    tower_share: float = 0.2,
+    tower_share: float = 0.3,
     per_kind: int = vision_card.PER_KIND,
 ) -> Fitting:
     """Trains eye and decoder, exports, measures and writes the card.
@@ -314,4 +314,4 @@ def export(llava: LlavaForConditionalGeneration, known: PreTrainedTokenizerFast,
 
 def plan(out: Path, work: Path, **options: Any) -> Plan:
     """The usual plan for this model."""
-    return replace(Plan(out=out, work=work, minutes=60.0), **options)
+    return replace(Plan(out=out, work=work, minutes=135.0), **options)
