@@ -9,6 +9,8 @@ import pytest
 # Before anything imports gradio or the hub's client: no test leaves this machine.
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
+# Two threads cannot import it at once, and every server that a test starts imports it in one of its own.
+
 from inference_chat.settings import Settings, variables
 
 from . import tiny

@@ -109,7 +109,7 @@ class ModelBody(BaseModel):
     file_path: str | None = Field(
         None, description="A GGUF file on the server, or a folder in Hugging Face layout."
     )
-    file_size: int | None = Field(None, ge=0)
+    file_size: int | None = Field(None, ge=0, strict=True)
     sha256: str | None = None
     source: Literal["local", "hub", "endpoint"] | None = None
     hub_id: str | None = Field(None, description="A repository id such as `org/model`.")
@@ -122,7 +122,7 @@ class ModelBody(BaseModel):
     capabilities: list[str] | None = None
     tasks: list[str] | None = None
     parameters: JSON | None = None
-    memory_estimate: int | None = Field(None, ge=0)
+    memory_estimate: int | None = Field(None, ge=0, strict=True)
     note: str | None = None
 
     @model_validator(mode="before")

@@ -12,9 +12,9 @@ from tests.server import Server, serving, settings
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Its model has a window wide enough for answers that last until somebody stops them."""
+    """Its model writes until somebody stops it, and its window is wide enough for that."""
     folder = tmp_path_factory.mktemp("server")
-    tiny.card(tiny.build(folder / "models" / "tiny-llama", window=8192), name="tiny-llama")
+    tiny.card(tiny.endless(tiny.build(folder / "models" / "tiny-llama", window=8192)), name="tiny-llama")
     service = Service(settings(folder, folder / "models", max_prompt_chars=20_000))
     with serving(service) as running:
         running.call(service.models.load("tiny-llama"))
