@@ -1,6 +1,7 @@
 """What every test stands on: an environment of its own, and one tiny real model per worker."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 import hypothesis
@@ -9,11 +10,12 @@ import pytest
 # Before anything imports gradio or the hub's client: no test leaves this machine.
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-# Two threads cannot import it at once, and every server that a test starts imports it in one of its own.
-
 from inference_chat.settings import Settings, variables
 
 from . import tiny
+
+# Two threads cannot import it at once, and every server that a test starts imports it in one of its own.
+import_module("transformers.models.llama.modeling_llama")
 
 # A busy machine is no failure: no test is timed.
 hypothesis.settings.register_profile("untimed", deadline=None)
