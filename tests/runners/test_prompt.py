@@ -1,5 +1,6 @@
 """What a model reads: templates of all kinds, windows that are too small, messages to go on from."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,3 +190,18 @@ def test_the_last_message_may_fill_all_but_one_token():
 def test_any_text_can_be_asked_and_continued(content: str):
     found = read(user(content), assistant(content))
     assert found == f"<|user|>{content}<|end|><|assistant|>{content}"
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "''.__class__.__mro__[1].__subclasses__()",
+        "cycler.__init__.__globals__.os.system('touch escaped')",
+        "messages.append(messages[0])",
+        "self.__init__.__globals__",
+    ],
+)
+def test_a_template_reaches_nothing_outside_of_it(escape: str, tmp_path: Path):
+    with pytest.raises(InvalidRequest, match="template"):
+        build(user("hi"), template="{{ " + escape + " }}")
+    assert list(tmp_path.iterdir()) == []  # each test has this folder as its working directory
