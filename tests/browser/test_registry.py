@@ -1,12 +1,13 @@
 """The Registry tab as a person uses it: found, loaded, pinned, promoted, edited, fetched, removed."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from inference_chat import ui
 from inference_chat.service import Service
@@ -129,6 +130,27 @@ def test_what_is_being_written_is_not_drawn_over(page: Page, server: Server):
     body = {"name": "elsewhere", "model_type": "TextGeneration"}
     server.call(server.service.models.register(body))
     expect(page.locator('.ic-reg-row[data-id="elsewhere@1.0.0"]')).to_be_visible()
+    expect(main.get_by_label("Description")).to_have_value("half a sente")
+
+
+def test_an_answer_that_comes_late_does_not_draw_over_what_is_being_written(page: Page):
+    main = choose(page, "staged@3.0.0")
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if '"model"' in (route.request.post_data or "") and not late:
+            late.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile("component_server"), hold)
+    press(main, "Settings")
+    with page.expect_request(lambda request: '"model"' in (request.post_data or "")):
+        page.locator('.ic-reg-row[data-id="staged@3.0.0"]').click()
+    main.get_by_label("Description").fill("half a sente")
+    with page.expect_response(re.compile("component_server")):
+        late[0].continue_()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 100))")
     expect(main.get_by_label("Description")).to_have_value("half a sente")
 
 

@@ -13,10 +13,9 @@ const remaining = (seconds) => (!seconds ? "" : seconds > 5400 ? `${Math.round(s
 const share = (value) => (value === null ? "–" : `${+(value * 100).toFixed(1)} %`);
 
 async function showModel(id, keep = false) {
-  if (!keep) editing = false;
   try {
     const answer = await ask("model", { id });
-    if (id !== chosen || (keep && (editing || JSON.stringify(answer) === JSON.stringify(shown)))) return;
+    if (id !== chosen || editing || (keep && JSON.stringify(answer) === JSON.stringify(shown))) return;
     const was = shown;
     shown = answer;
     tellEnd(was, answer);
@@ -30,7 +29,7 @@ async function showModel(id, keep = false) {
 
 // Say how a download has ended, whoever noticed it.
 function tellEnd(was, { record, download }) {
-  if (!was || was.record.id !== record.id || was.download?.state !== "running" || download.state === "running") return;
+  if (!download || was?.record.id !== record.id || was.download?.state === download.state) return;
   if (download.state === "done") toast(`${record.id} is here, whole and checked.`);
   else if (download.error) toast(download.error, { kind: "bad" });
 }

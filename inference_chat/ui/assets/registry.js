@@ -83,6 +83,7 @@ function drawList() {
 }
 
 function open(id) {
+  if (id !== chosen) editing = false;
   chosen = id;
   for (const one of $$(".ic-reg-row")) one.setAttribute("aria-current", String(one.dataset.id === id));
   showModel(id);
