@@ -34,6 +34,7 @@ def main(rounds: int) -> None:
             engine = server.call(by_engine(server.service, session))
             page.goto(f"{server.url}/?chat={session}")
             page.locator(".ic[data-ready]").wait_for()
+            page.wait_for_load_state("networkidle")  # nobody asks before the other tabs are filled
             speed, delay, updates = by_page(server, page, session)
             if number:  # the first round warms up
                 alone.append(engine)
