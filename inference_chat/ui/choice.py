@@ -1,7 +1,7 @@
 """Which model, and what it shall do: two lists that follow each other, and the options of that task."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -43,11 +43,18 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """The three components; their values are the inputs of whatever is asked."""
+    """The three components; their values are the inputs of whatever is asked.
+
+    Only what a person does counts as a change: Gradio tells of values that a server sets as well, and a page
+    that is opened would ask some twenty times for what it has been given. `settled` are the events after
+    which model and task stand anew; whoever sets the task adds theirs by `follow`.
+    """
 
     model: gr.Dropdown
     task: gr.Dropdown
     options: gr.HTML
+    settled: list[Any] = field(default_factory=list)
+    follow: Callable[[Any], None] = lambda event: None
 
     @property
     def inputs(self) -> list[Any]:
@@ -76,44 +83,41 @@ def choice(
 
     def models(ref: str | None) -> Any:
         found = [*able(service, tasks), *([AUTO] if planned else [])]
-        ids = [record.name for record in found[:MOST]]
-        return gr.Dropdown(choices=ids, value=ref if ref or not ids else ids[0])
+        return gr.Dropdown(choices=[record.name for record in found[:MOST]], value=ref)
 
     def opened(request: gr.Request) -> list[Any]:
         """What a page shows when it is opened; `?model=…&task=…` in its address chooses."""
         asked, name = request.query_params.get("task"), request.query_params.get("model")
-        wanted = (
-            name
-            if asked in {kind.value for kind in tasks} and asked in does_of(service, name, tasks)
-            else None
-        )
-        does = (
-            gr.Dropdown(choices=[(NAMES.get(Task(asked), asked), asked)], value=asked)
-            if wanted and asked
-            else gr.skip()
-        )
-        return [models(wanted), does]
+        wanted = asked in {kind.value for kind in tasks} and asked in does_of(service, name, tasks)
+        first = next(iter(able(service, tasks)), AUTO if planned else None)
+        ref = name if wanted else first.name if first else None
+        return [models(ref), *settle(ref, asked)]
 
-    def doings(ref: str | None, task: str | None) -> Any:
+    def settle(ref: str | None, name: str | None) -> list[Any]:
+        """What a model can do, and what follows from the task that stays or becomes chosen."""
         does = does_of(service, ref, tasks)
-        kept = task if task in does else (does[0] if does else None)
-        return gr.Dropdown(choices=[(NAMES.get(Task(name), name), name) for name in does], value=kept)
+        kept = name if name in does else next(iter(does), None)
+        listed = [(NAMES.get(Task(one), one), one) for one in does]
+        return [gr.Dropdown(choices=listed, value=kept), *adapted(ref, kept)]
 
-    def follow(ref: str | None, name: str | None) -> Any:
+    def adapted(ref: str | None, name: str | None) -> list[Any]:
         kind = Task(name) if name else None
-        form = fields.of(kind, defaults(service, ref, kind), leave_out)
-        return [form, *adapt(kind)] if followers else form  # a list for one component would be its value
+        return [fields.of(kind, defaults(service, ref, kind), leave_out), *adapt(kind)]
+
+    def follow(event: Any) -> None:
+        # A list for one component would be its value.
+        given = adapted if followers else lambda ref, name: adapted(ref, name)[0]
+        chosen.settled.append(event(given, [model, task], [options, *followers], **quiet))
 
     quiet: dict[str, Any] = EVENT | {"queue": False}
+    chosen = Choice(model, task, options, follow=follow)
     model.focus(models, model, model, **quiet)
-    model.change(doings, [model, task], task, **quiet).then(
-        follow, [model, task], [options, *followers], **quiet
-    )
-    task.change(follow, [model, task], [options, *followers], **quiet)
+    chosen.settled.append(model.input(settle, [model, task], [task, options, *followers], **quiet))
+    follow(task.input)
     root = Context.root_block
     assert root is not None
-    root.load(opened, None, [model, task], **quiet)
-    return Choice(model, task, options)
+    root.load(opened, None, [model, task, options, *followers], **quiet)
+    return chosen
 
 
 def able(service: Service, tasks: Collection[Task]) -> list[ModelRecord]:

@@ -140,7 +140,7 @@ def making(service: Service, make: Make) -> None:
 
     inputs = [words, picture, *chosen.inputs, marked]
     gr.on([go.click, words.submit], told(ask, others=1), inputs, [line, made], **EVENT)
-    made.select(again, chosen.model, [line, picture, chosen.task], **EVENT)
+    chosen.follow(made.select(again, chosen.model, [line, picture, chosen.task], **EVENT).then)
     stop.click(running.stop, None, None, **EVENT)
 
 
@@ -148,9 +148,9 @@ def _marked(service: Service, place: Any, chosen: Choice) -> gr.HTML:
     """What is in `place`, to draw on while a task is chosen that takes marks."""
     made, shown = marks.marks(service)
     quiet: dict[str, Any] = EVENT | {"queue": False}
-    changes = [place.change, chosen.task.change, chosen.model.change]
     # The last of several changes counts, also while the one before is being shown.
-    gr.on(changes, shown, [place, chosen.task, chosen.model], made, trigger_mode="always_last", **quiet)
+    for change in (place.change, *(event.then for event in chosen.settled)):
+        change(shown, [place, chosen.task, chosen.model], made, trigger_mode="always_last", **quiet)
     return made
 
 

@@ -26,6 +26,21 @@ def test_an_idle_page_comes_to_rest(browser: Browser, server: Server):
     page.close()
 
 
+def test_a_page_that_is_opened_asks_for_nothing_twice(browser: Browser, server: Server):
+    page = browser.new_page()
+    asked: list[int] = []
+    page.on(
+        "request", lambda one: asked.append(one.post_data_json["fn_index"]) if "/run/" in one.url else None
+    )
+    page.goto(server.url)
+    page.locator(".ic[data-ready]").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert asked
+    assert sorted(asked) == sorted(set(asked))
+    assert len(asked) <= 15
+    page.close()
+
+
 def test_dots_pulse_while_a_model_is_at_work(browser: Browser, server: Server):
     page = opened(browser, server)
     page.evaluate("""() => document.body.append(Object.assign(document.createElement('span'),
