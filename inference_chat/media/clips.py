@@ -14,7 +14,7 @@ from ..files import explain_failure
 from .container import Limits
 from .ffmpeg import damaged
 from .frames import Frame, Frames
-from .reel import ClipInfo, Reel, cut_off, fitted, opened
+from .reel import ClipInfo, Reel, fitted, flaws, opened
 from .sounds import Sound
 
 
@@ -22,7 +22,7 @@ from .sounds import Sound
 class Clip:
     """Frames of a clip (8-bit RGB, upright) and the second each is shown at; `fps` is the clip's own.
 
-    `notes` says what people should know: that its end could not be decoded.
+    `notes` says what people should know: that it is damaged, and where.
     """
 
     frames: tuple[Image.Image, ...]
@@ -52,7 +52,7 @@ def open_clip(
     if count:
         with opened(source, limits) as reel:
             _check(reel.info, min(count, reel.info.frame_count), max_side, limits)
-            taken, notes = _spread(reel, count, max_side), cut_off(reel)
+            taken, notes = _spread(reel, count, max_side), flaws(reel)
             info = reel.info
     else:
         with Frames(source, limits, fps=fps, max_side=max_side) as frames:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..errors import InvalidRequest
 from .container import Limits
-from .reel import SLACK, ClipInfo, Reel, Shown, cut_off, fitted, opened
+from .reel import SLACK, ClipInfo, Reel, Shown, fitted, flaws, opened
 
 AHEAD_BYTES: Final = 96 * 2**20
 """Pictures that may wait for the model, in bytes: about fifteen of full HD."""
@@ -38,7 +38,7 @@ class Frames(AbstractContextManager["Frames"]):
     of varying frame rate are sampled evenly. Frames wider or higher than `max_side` pixels, which may depend
     on the clip, are made smaller. Use it as a context manager, or iterate to the end: that ends its thread.
 
-    `info` is there at once. `notes` says, at the end, that the clip was damaged or cut off.
+    `info` is there at once. `notes` says, at the end, that the clip was damaged, and where.
     Raises `BadMedia`, `TooLarge`, `UnsupportedMediaType` when it is opened, and `InvalidRequest` when both
     `fps` and `every` are given.
     """
@@ -68,6 +68,11 @@ class Frames(AbstractContextManager["Frames"]):
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
         self._thread.start()
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the clip ended early, because its data could not be decoded any further."""
+        return self._reel.broken_at is not None
 
     @property
     def expected(self) -> int:
@@ -144,7 +149,7 @@ class Frames(AbstractContextManager["Frames"]):
                 picture = self._reel.picture(shown.frame, self._max_side)
                 if not self._put(Frame(shown.index, shown.time_s, picture)):
                     return
-            self.notes = cut_off(self._reel)
+            self.notes = flaws(self._reel)
         except BaseException as error:  # noqa: BLE001 - raised again where the frames are wanted
             end = error
         finally:

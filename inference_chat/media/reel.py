@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SLACK: Final = 1e-6
 NEAR: Final = 2.0
 """Seconds that are sooner decoded than jumped over, where a container has no index."""
+TELLING: Final = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video"})
+"""Decoders that say which frames are damaged; others (HEVC, VP8, VP9) fill in, and say nothing."""
 TURNS: Final = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
@@ -55,7 +57,8 @@ class Shown:
 class Reel:
     """A clip that `opened` has found sound; used by one thread at a time.
 
-    `broken_at` is the second at which its data turned out to be damaged or cut off, once it has.
+    `broken_at` is the second at which its data turned out to be damaged or cut off, once it has;
+    `filled` are the seconds of frames so far that were damaged, and that the decoder filled in.
     """
 
     def __init__(
@@ -70,13 +73,14 @@ class Reel:
         size = (stream.height, stream.width) if turned else (stream.width, stream.height)
         self.info = ClipInfo(fps, count, seconds, *size)
         self.broken_at: float | None = None
+        self.filled: set[float] = set()
         self._reached = 0.0
 
     def decoded(self) -> Iterator[Shown]:
         """The frames from here on; ends early, with `broken_at` set, where the data cannot be decoded."""
         import av
 
-        index = 0
+        index, keyed = 0, False
         try:
             for packet in self._container.demux(self._stream):
                 try:
@@ -88,6 +92,9 @@ class Reel:
                     found = self._rest()
                 for frame in found:
                     self._reached = self._time(frame, index)
+                    keyed = keyed or frame.key_frame
+                    if keyed and frame.is_corrupt:  # before a key frame it lacks what was jumped over
+                        self.filled.add(self._reached)
                     yield Shown(index, self._reached, frame)
                     index += 1
                 if self.broken_at is not None:
@@ -200,7 +207,8 @@ def opened(source: bytes | Path, limits: Limits | None = None) -> Iterator[Reel]
             )
         seconds, count = _length(container, stream)
         _check_length(seconds, limits.max_clip_seconds)
-        stream.thread_type = ThreadType.AUTO
+        # Each core at frames of its own loses what some of these decoders tell of damage.
+        stream.thread_type = ThreadType.SLICE if stream.codec.name in TELLING else ThreadType.AUTO
         stream.thread_count = max(1, (cpu_count() or 2) // 2)  # the other half is the model's
         yield Reel(container, stream, seconds, count)
 
@@ -219,14 +227,22 @@ def _passed(waiting: deque[float], now: float) -> bool:
     return len(waiting) < before
 
 
-def cut_off(reel: Reel) -> tuple[str, ...]:
-    """What to tell of a clip whose end could not be decoded."""
-    if reel.broken_at is None:
-        return ()
-    return (
-        f"The clip is damaged or cut off after {reel.broken_at:.1f} s of {reel.info.seconds:.1f} s: "
-        "what came before was used.",
-    )
+def flaws(reel: Reel) -> tuple[str, ...]:
+    """What to tell of a clip that was damaged: that its end is missing, that frames were filled in."""
+    notes = []
+    if reel.broken_at is not None:
+        notes.append(
+            f"The clip is damaged or cut off after {reel.broken_at:.1f} s of {reel.info.seconds:.1f} s: "
+            "what came before was used."
+        )
+    if reel.filled:
+        count, first = len(reel.filled), min(reel.filled)
+        noun, them = ("frame", "it") if count == 1 else ("frames", "them")
+        notes.append(
+            f"The clip is damaged: {count} {noun} from {first:.1f} s on had to be filled in by the decoder, "
+            f"so what was found in {them}, and shortly after, may be wrong."
+        )
+    return tuple(notes)
 
 
 def _check_bytes(source: bytes | Path, limits: Limits) -> None:

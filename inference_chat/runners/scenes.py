@@ -124,7 +124,7 @@ class SceneRunner(Runner):
                 return
             for change in changes.rest():
                 yield from scenes.change(change)
-            yield from scenes.end(cut_short=bool(frames.notes))
+            yield from scenes.end(cut_short=frames.cut_short)
             yield pace.end()
             yield Finished(notes=frames.notes)
 

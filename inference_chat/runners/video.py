@@ -145,7 +145,7 @@ def gathered(frames: Frames, groups: Sequence[Sequence[float]]) -> Iterator[list
             ended = found is None
             seen += found or ()
             yield []
-        if ended and frames.notes and seen[-1].time_s < times[0] - 1 / frames.info.fps:
+        if ended and frames.cut_short and seen[-1].time_s < times[0] - 1 / frames.info.fps:
             return
         yield [_on_screen(seen, time) for time in times]
         last = max((at for at, frame in enumerate(seen) if frame.time_s <= times[-1] + SLACK), default=0)

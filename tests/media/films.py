@@ -63,6 +63,17 @@ def film(
         return Path(file.name).read_bytes()
 
 
+def damaged(clip: bytes, first: int, last: int) -> bytes:
+    """A clip in which the second half of each packet from `first` to `last` is overwritten with zeros."""
+    broken = bytearray(clip)
+    with av.open(io.BytesIO(clip)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        for packet in packets[first : last + 1]:
+            assert packet.pos is not None
+            broken[packet.pos + packet.size // 2 : packet.pos + packet.size] = bytes(-(-packet.size // 2))
+    return bytes(broken)
+
+
 def number_of(picture: Image.Image) -> int:
     """Which frame a picture of `grey` is."""
     return round((float(np.asarray(picture).mean()) + 0.6) / STEP)  # video rounds down

@@ -1,6 +1,7 @@
 """Clips of every kind, frame by frame: which come, when they are shown, what is said of broken ones."""
 
 import random
+import re
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 from inference_chat.errors import BadMedia, InvalidRequest, TooLarge
 from inference_chat.media import Frames, Limits, MediaStore, open_clip
 
-from .films import SIZE, film, grey, no_frames, noisy, number_of, sound_only
+from .films import SIZE, damaged, film, grey, no_frames, noisy, number_of, sound_only
 from .inputs import real, tone
 
 
@@ -143,6 +144,29 @@ def test_a_few_frames_of_a_cut_clip_come_with_a_note(large: bytes):
     found = open_clip(large[: len(large) // 2], count=8)
     assert len(found.frames) in (3, 4)
     assert "cut off" in found.notes[0]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_that_the_decoder_filled_in_are_told(codec: str):
+    whole = film((noisy(n) for n in range(60)), codec=codec, group=30)
+    with Frames(damaged(whole, 20, 22)) as frames:
+        found = [frame.index for frame in frames]
+    assert found == list(range(60))
+    (note,) = frames.notes
+    assert re.fullmatch(r"The clip is damaged: [1-6] frames? from 0\.8 s on had to be filled in .*", note)
+
+
+def test_damage_that_was_jumped_over_is_not_told(large: bytes):
+    broken = damaged(large, 2, 4)  # a key frame comes every ten
+    assert open_clip(broken, count=2).notes == ()  # seconds 1 and 3
+    assert re.search(r"from 0\.[01] s on had to be filled in", open_clip(broken, count=40).notes[0])
+
+
+def test_a_whole_clip_has_no_notes(large: bytes):
+    assert open_clip(large, count=8).notes == ()
+    with Frames(large) as frames:
+        assert len(list(frames)) == 100
+    assert frames.notes == ()
 
 
 UNFIT = {

@@ -22,7 +22,7 @@ from inference_chat.runners.tracking import TrackingOptions, TrackingRunner
 from inference_chat.schema import Request
 from inference_chat.tasks import Task
 from tests import tracked
-from tests.media.films import film, noisy
+from tests.media.films import damaged, film, noisy
 
 from .blobs import BlobRunner, scene
 
@@ -168,6 +168,12 @@ def test_a_clip_that_breaks_off_is_followed_up_to_there(tmp_path: Path):
     assert 15 < len(of(Labels, found)) < 30
     assert "damaged or cut off after" in end(found).notes[0]
     assert of(Progress, found)[-1].fraction == 1
+
+
+def test_damage_in_the_middle_is_told_and_the_rest_is_followed(tmp_path: Path):
+    found = events(tmp_path, damaged(film(noisy(frame) for frame in range(FRAMES)), 12, 14))
+    assert len(of(Labels, found)) == FRAMES
+    assert "had to be filled in by the decoder" in end(found).notes[0]
 
 
 def test_a_clip_that_is_gone_is_told(tmp_path: Path, clip: bytes):
