@@ -204,6 +204,7 @@ class Pool:
             worker = Worker(f"inference-{entry.record.id}")
         entry.worker = worker
         runner, grown = await worker.call(lambda: _load(kind(checkpoint, placement)))
+        runner.patience = self._settings.inference_timeout_ms / 1000
         entry.bytes = max(grown, checkpoint.tensors.elements * runner.placement.bytes_per_element)
         entry.runner = runner
 

@@ -23,6 +23,9 @@ class Runner(ABC):
     capabilities: ClassVar[tuple[str, ...]] = ()
     """What it is called by people, besides the words of its tasks."""
 
+    patience: float = 30.0
+    """Seconds after which a run that gives no turn away is given up (`INFERENCE_TIMEOUT_MS`)."""
+
     def __init__(self, checkpoint: Checkpoint, placement: Placement) -> None:
         self.checkpoint = checkpoint
         self.placement = placement

@@ -292,14 +292,16 @@ def test_a_size_that_does_not_fit_into_memory_is_refused(
     painter: DiffusionRunner, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(plans, "memory_free", lambda: 1 << 20)
-    with pytest.raises(OutOfMemory, match="64 × 64 pixels; 1 MiB are free"):
+    with pytest.raises(OutOfMemory, match=r"64 × 64 pixels; 1 MiB are free\. No smaller size would do"):
         drawn(painter, draw())
 
 
 def test_large_pictures_are_decoded_in_tiles_by_a_copy(painter: DiffusionRunner):
-    planned = plans.plan(painter._pipe, "draw", draw(width=1024, height=1024), "tiny")
-    assert planned.tiled
-    assert not plans.plan(painter._pipe, "draw", draw(), "tiny").tiled
+    def planned(**size: int) -> plans.Plan:
+        return plans.plan(painter._pipe, "draw", draw(**size), "tiny", painter._meter, 30)
+
+    assert planned(width=1024, height=1024).tiled
+    assert not planned().tiled
     drawn(painter, draw())
     assert not painter._pipe.vae.use_tiling
 

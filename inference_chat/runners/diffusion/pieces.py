@@ -30,8 +30,9 @@ class Lane:
 class Pieces(Generic[T]):
     """Iterate to run `call`; yields what it `pause`s with, and None where there is nothing to tell.
 
-    `result` is what it returned. `end` (also on leaving the `with` block) stops it where it is: its own
-    clean-up runs, nothing else. Between two items that are not None nobody else of the same lane runs.
+    `result` is what it returned, `seconds` how long it has run so far. `end` (also on leaving the `with`
+    block) stops it where it is: its own clean-up runs, nothing else. Between two items that are not None
+    nobody else of the same lane runs.
     """
 
     result: T
@@ -39,6 +40,7 @@ class Pieces(Generic[T]):
     def __init__(self, call: Callable[[], T], lane: Lane, seed: int) -> None:
         import torch
 
+        self.seconds = 0.0
         self._greenlet = _Call(call)
         self._lane = lane
         self._own = (torch.is_grad_enabled(), torch.Generator().manual_seed(seed).get_state())
@@ -83,6 +85,7 @@ class Pieces(Generic[T]):
             self._lane.holder = None
             raise
         finally:
+            self.seconds += time.monotonic() - self._greenlet.since
             self._own = _state()
             _restore(others)
 

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from ...errors import InvalidRequest, OutOfMemory
+from PIL import Image
+
+from ...errors import InvalidRequest
 from ...media import open_image
 from ...schema import Request
 from ..device import memory_free
 from .abilities import Way
+from .fitting import Bounds, Fitting, Need, Shape
 from .inputs import fitted, mask_of, unread
-from .options import ClipOptions, Drawing, EditOptions
-from .sizes import Canvas, Size, canvas_of, config_of, fps_of, frames_of, parameters_of
+from .meter import Cost, Meter
+from .options import ClipOptions, Drawing, EditOptions, PictureOptions
+from .sizes import Canvas, Size, canvas_of, config_of, fps_of, frames_like, frames_of, parameters_of, side_of
 
 MOST_STEPS_UNASKED = 50
 LARGEST_UPSCALED = 1024
@@ -35,6 +39,7 @@ class Plan:
     """What was asked for, with everything filled in that was left out."""
     size: Size
     steps: int
+    cost: Cost
     scheduler: Any
     notes: tuple[str, ...] = ()
     frames: int = 0
@@ -44,29 +49,33 @@ class Plan:
     mask: Any = None
 
 
-def plan(pipe: Any, way: Way, request: Request, name: str) -> Plan:
-    """What to call, for a pipeline that does `way`.
+def plan(pipe: Any, way: Way, request: Request, name: str, meter: Meter, patience: float) -> Plan:
+    """What to call, for a pipeline that does `way`; nothing in it may take longer than `patience` seconds.
 
-    Raises `InvalidRequest` for what the model cannot do, `BadMedia`, and `OutOfMemory` for sizes that do not
-    fit into memory.
+    Raises `InvalidRequest` for what the model cannot do, `BadMedia`, and for sizes that take too much here
+    `TooLarge` and `OutOfMemory`.
     """
     options = request.options
     assert isinstance(options, Drawing)
     notes: list[str] = []
-    canvas, given = canvas_of(pipe), dict[str, Any]()
-    size, picture, mask = _inputs(pipe, way, request, options, canvas, notes, name)
-    if picture is not None:
+    canvas, steps = canvas_of(pipe), _steps(pipe, options, name)
+    sent = _sent(pipe, way, request, name)
+    count = options.n if isinstance(options, PictureOptions) else 1
+    deadline = request.timeout_ms / 1000 if request.timeout_ms else None
+    bounds = Bounds(patience, deadline, memory_free())
+    fitting = _fitting(pipe, name, canvas, meter, bounds, _twice(pipe, options), steps * count)
+    shape = _shape(pipe, options, canvas, fitting, sent, notes, name)
+    size, frames, fps = shape.size, shape.frames, 0.0
+    given: dict[str, Any] = {"num_inference_steps": steps, "width": size[0], "height": size[1]}
+    picture = mask = None
+    if sent is not None:
+        picture, mask = fitted(sent, size), _mask(request, options, size)
         given |= {"image": picture, "mask_image": mask}
-    steps = _steps(pipe, options, name)
-    given |= {"num_inference_steps": steps, "width": size[0], "height": size[1]}
     given |= _prompt(pipe, request.prompt or "", options, notes, name)
     given |= {"strength": getattr(options, "strength", None), "guidance_scale": options.guidance_scale}
-    frames, fps = 0, 0.0
     if isinstance(options, ClipOptions):
-        frames = frames_of(pipe, name, options.num_frames)
         fps = options.fps or fps_of(pipe, frames)
         given |= {"num_frames": frames, "fps": round(fps), "frame_rate": fps}
-    _check_memory(pipe, size, frames, name)
     fixed = {"output_type": "pil", "use_resolution_binning": False, "clean_caption": False, "batch_size": 1}
     taken = parameters_of(pipe)
     arguments = {key: value for key, value in (given | fixed).items() if key in taken and value is not None}
@@ -84,6 +93,7 @@ def plan(pipe: Any, way: Way, request: Request, name: str) -> Plan:
         options=options.model_copy(update=filled),
         size=size,
         steps=steps,
+        cost=meter.cost(size, frames, _twice(pipe, options)),
         scheduler=scheduler,
         notes=tuple(notes),
         frames=frames,
@@ -94,30 +104,52 @@ def plan(pipe: Any, way: Way, request: Request, name: str) -> Plan:
     )
 
 
-def _inputs(
-    pipe: Any, way: Way, request: Request, options: Drawing, canvas: Canvas, notes: list[str], name: str
-) -> tuple[Size, Any, Any]:
-    """The size to draw, the picture to begin with, and the mask; None where there is none."""
+def _sent(pipe: Any, way: Way, request: Request, name: str) -> Image.Image | None:
+    """The picture to begin with."""
     if way in ("draw", "film"):
-        return canvas.checked(name, options.width, options.height), None, None
-    masked = options.mask if isinstance(options, EditOptions) else None
+        return None
     files = [one for one in request.media if one.kind == "image"]
     sent = open_image(files[0].read())
-    if is_upscaler(pipe):
-        if max(sent.size) > LARGEST_UPSCALED:
-            raise InvalidRequest(
-                f"{name} enlarges pictures of at most {LARGEST_UPSCALED} pixels a side, "
-                f"not {sent.width} × {sent.height}."
-            )
-        size = Canvas(native=sent.size, multiple=8).nearest(sent.size)
-    elif options.width or options.height:
+    if is_upscaler(pipe) and max(sent.size) > LARGEST_UPSCALED:
+        raise InvalidRequest(
+            f"{name} enlarges pictures of at most {LARGEST_UPSCALED} pixels a side, "
+            f"not {sent.width} × {sent.height}."
+        )
+    return sent
+
+
+def _shape(
+    pipe: Any,
+    options: Drawing,
+    canvas: Canvas,
+    fitting: Fitting,
+    sent: Image.Image | None,
+    notes: list[str],
+    name: str,
+) -> Shape:
+    """The size to draw and the number of frames: what was asked for, else what can be done here in time."""
+    size_asked = options.width is not None or options.height is not None
+    if sent is not None and is_upscaler(pipe):
+        size_asked, size = True, Canvas(native=sent.size, multiple=8).nearest(sent.size)
+    elif sent is None or size_asked:
         size = canvas.checked(name, options.width, options.height)
     else:
         size = canvas.like(sent.size)
-    if size != sent.size:
-        notes.append(f"The picture was brought from {sent.width} × {sent.height} to {size[0]} × {size[1]}.")
-    found = request.find(masked) if masked else None
-    return size, fitted(sent, size), mask_of(found, size) if found else None
+    count = options.num_frames if isinstance(options, ClipOptions) else None
+    frames = frames_of(pipe, name, count) if isinstance(options, ClipOptions) else 0
+    shape, note = fitting.fitted(Shape(size, frames), size_asked=size_asked, frames_asked=count is not None)
+    if note:
+        notes.append(note)
+    if sent is not None and shape.size != sent.size:
+        width, height = shape.size
+        notes.append(f"The picture was brought from {sent.width} × {sent.height} to {width} × {height}.")
+    return shape
+
+
+def _mask(request: Request, options: Drawing, size: Size) -> Image.Image | None:
+    named = options.mask if isinstance(options, EditOptions) else None
+    found = request.find(named) if named else None
+    return mask_of(found, size) if found else None
 
 
 def _prompt(pipe: Any, prompt: str, options: Drawing, notes: list[str], name: str) -> dict[str, Any]:
@@ -187,22 +219,40 @@ def _compatible(pipe: Any) -> list[type[Any]]:
     return [kind for kind in pipe.scheduler.compatibles if not hasattr(kind, "_backends")]
 
 
-def _check_memory(pipe: Any, size: Size, frames: int, name: str) -> None:
-    """Refuse what would end the process: the work space of the denoiser, and of the decoder in tiles."""
-    config, canvas = config_of(pipe), canvas_of(pipe)
+def _fitting(
+    pipe: Any, name: str, canvas: Canvas, meter: Meter, bounds: Bounds, twice: bool, rounds: int
+) -> Fitting:
+    """What is judged by: seconds by the meter, bytes by the work space of the denoiser and of the decoder."""
+
+    def need(shape: Shape) -> Need:
+        side = UPSCALED if is_upscaler(pipe) else 1
+        cost = meter.cost((shape.size[0] * side, shape.size[1] * side), shape.frames, twice)
+        memory = _bytes(pipe, canvas, shape)
+        return Need(cost.step, cost.longest, cost.total(rounds), memory)
+
+    return Fitting(name, canvas, need, lambda frames: frames_like(pipe, frames), bounds)
+
+
+def _bytes(pipe: Any, canvas: Canvas, shape: Shape) -> int:
+    """The work space of the denoiser, and of the decoder in tiles."""
+    config = config_of(pipe)
     heads = (getattr(config, name, None) for name in ("num_attention_heads", "attention_head_dim"))
     blocks = getattr(config, "block_out_channels", None)
     width = blocks[0] if blocks else math.prod(one for one in heads if isinstance(one, int))
-    tokens = math.prod(size) * max(1, frames // 4) // canvas.multiple**2
+    size, frames = shape
+    tokens = math.prod(size) * max(1, frames // 4) // side_of(pipe) ** 2
     pixels = _pixels(pipe, size)
     decoded = min(pixels, max(UNTILED, TILED_BEYOND * math.prod(canvas.native))) * max(1, min(frames, 8))
-    needed = tokens * width * 4 * 40 + int(decoded) * 128 * 4 * 4 + pixels * max(1, frames) * 16
-    if needed > (free := memory_free()):
-        raise OutOfMemory(
-            f"{name} would need about {needed >> 20:,} MiB for {size[0]} × {size[1]} pixels"
-            f"{f' and {frames} frames' if frames else ''}; {free >> 20:,} MiB are free. Ask for less.",
-            retry_after=30,
-        )
+    return tokens * width * 4 * 40 + int(decoded) * 128 * 4 * 4 + pixels * max(1, frames) * 16
+
+
+def _twice(pipe: Any, options: Drawing) -> bool:
+    """Whether each step looks twice, with the prompt and without it."""
+    taken = parameters_of(pipe)
+    if "true_cfg_scale" in taken:
+        return bool(options.negative_prompt) or float(_default(taken, "true_cfg_scale") or 1) > 1
+    usual = _default(taken, "guidance_scale") or _default(taken, "max_guidance_scale") or 0
+    return float(options.guidance_scale or usual) > 1
 
 
 def _pixels(pipe: Any, size: Size) -> int:

@@ -5,6 +5,7 @@ import io
 import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
+from itertools import pairwise
 from threading import Event as Flag
 from typing import Any, Literal
 
@@ -18,7 +19,9 @@ from ...schema import Request
 from ...tasks import Task
 from ..base import Runner
 from .abilities import TASKS, Way, ways_of
+from .fitting import spoken
 from .loading import load_pipeline, sibling
+from .meter import Meter
 from .options import EditOptions, PictureOptions
 from .pieces import Lane, Pieces
 from .plans import Plan, plan
@@ -28,6 +31,7 @@ from .steps import Step, watched
 
 OTHER_NOISE = 0x5DEECE66D
 """Told from the seed, so that noise a pipeline draws by itself differs from the noise it begins with."""
+LONG_SECONDS = 20.0
 TILE = 512
 """Pixels along a side of the tiles in which large pictures are decoded."""
 
@@ -41,9 +45,10 @@ class DiffusionRunner(Runner):
         self._siblings: dict[str, Any] = {}
         self._lane = Lane()
         self._previews = Previews()
+        self._meter = Meter(self._pipe)
 
     def unload(self) -> None:
-        del self._pipe, self._siblings, self._previews
+        del self._pipe, self._siblings, self._previews, self._meter
 
     @property
     def name(self) -> str:
@@ -51,11 +56,11 @@ class DiffusionRunner(Runner):
 
     def run(self, request: Request, stop: Flag) -> Iterator[Event]:
         way = self._way(request)
-        planned = plan(self._sibling(way), way, request, self.name)
+        planned = plan(self._sibling(way), way, request, self.name, self._meter, self.patience)
         asked = planned.options
         seed = asked.seed if asked.seed is not None else secrets.randbits(31)
         count = asked.n if isinstance(asked, PictureOptions) else 1
-        yield Progress(phase="reading", fraction=0.0, detail=f"{planned.size[0]} × {planned.size[1]}")
+        yield Progress(phase="reading", fraction=0.0, detail=_foreseen(planned, count))
         for index in range(count):
             made = yield from self._drawn(planned, request, index, count, seed + index, stop)
             if made is None:
@@ -94,11 +99,13 @@ class DiffusionRunner(Runner):
         pipe = _own(planned)
         pace, done, total = Pace(), 0, planned.steps
         last: Step | None = None
+        took: list[float] = []
         with Pieces(self._call(pipe, planned, seed), self._lane, seed ^ OTHER_NOISE) as pieces:
             for step in pieces:
                 if stop.is_set():
                     return None
                 if step is not None:
+                    took.append(pieces.seconds)
                     done, last = done + 1, step
                     total = max(done, _total(pipe))
                 yield Progress(
@@ -114,6 +121,8 @@ class DiffusionRunner(Runner):
                     yield from self._preview(pipe, step, planned, index, seed, pace)
         if stop.is_set():
             return None
+        if len(took) > 1:  # the first step also reads the prompt
+            self._meter.learn(planned.cost, min(b - a for a, b in pairwise(took)))
         return self._finished(pipe, planned, request, pieces.result, last, index, seed)
 
     def _call(self, pipe: Any, planned: Plan, seed: int) -> Callable[[], Any]:
@@ -172,6 +181,13 @@ class DiffusionRunner(Runner):
     def _clip(self, planned: Plan, frames: list[Image.Image], seed: int) -> Event:
         video = File(data=clip_bytes(frames, planned.fps), media_type="video/mp4")
         return VideoReady(video=video, fps=planned.fps, frame_count=len(frames), seed=seed)
+
+
+def _foreseen(planned: Plan, count: int) -> str:
+    """The size, and how long it is going to take where that is long."""
+    size = f"{planned.size[0]} × {planned.size[1]}"
+    seconds = planned.cost.total(planned.steps) * count
+    return f"{size}, about {spoken(seconds)} in all" if seconds >= LONG_SECONDS else size
 
 
 def _own(planned: Plan) -> Any:

@@ -1,7 +1,10 @@
 """Which sizes and lengths a pipeline can do, read from its parts; others are refused with what would work."""
 
 import inspect
+import math
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ...errors import InvalidRequest
@@ -64,14 +67,12 @@ class Canvas:
 
 def canvas_of(pipe: Any) -> Canvas:
     """What a pipeline can draw on."""
-    scale = scale_of(pipe)
-    native = _native(pipe, scale)
-    multiple = scale * patch_of(pipe)
+    native, side = _native(pipe, scale_of(pipe)), side_of(pipe)
     limit = getattr(config_of(pipe), "pos_embed_max_size", None)
     return Canvas(
         native=native,
-        multiple=multiple,
-        largest=(limit * multiple, limit * multiple) if limit else None,
+        multiple=math.lcm(side, _demanded(type(pipe))),
+        largest=(limit * side, limit * side) if limit else None,
         fixed="height" not in parameters_of(pipe) and "image" not in parameters_of(pipe),
     )
 
@@ -92,6 +93,29 @@ def patch_of(pipe: Any) -> int:
     return 2 if side == 1 and getattr(config, "in_channels", 0) == 4 * latent_channels(pipe) else side
 
 
+def side_of(pipe: Any) -> int:
+    """Pixels for each token of the denoiser, along a side."""
+    return scale_of(pipe) * patch_of(pipe)
+
+
+def patch_of_time(pipe: Any) -> int:
+    """Latent frames for each token of the denoiser."""
+    config = config_of(pipe)
+    patch = getattr(config, "patch_size", None)
+    own = patch[0] if isinstance(patch, list | tuple) and len(patch) == 3 else None
+    return int(getattr(config, "patch_size_t", None) or own or 1)
+
+
+def time_step_of(pipe: Any) -> int:
+    """Frames for each latent frame but the first."""
+    return next((int(getattr(pipe, part)) for part in TEMPORAL if getattr(pipe, part, None)), 1)
+
+
+def latent_frames(pipe: Any, frames: int) -> int:
+    """Latent frames of a clip; 1 for a picture."""
+    return -(-(max(1, frames) - 1) // time_step_of(pipe)) + 1
+
+
 def latent_channels(pipe: Any) -> int:
     """Numbers for each place in the latents; 3 where pixels are drawn themselves."""
     config = getattr(getattr(pipe, "vae", None), "config", None)
@@ -100,21 +124,28 @@ def latent_channels(pipe: Any) -> int:
 
 def frames_of(pipe: Any, name: str, asked: int | None) -> int:
     """How many frames to draw; raises `InvalidRequest` when the model cannot do that many."""
-    step = next((int(getattr(pipe, part)) for part in TEMPORAL if getattr(pipe, part, None)), 1)
-    most = getattr(
-        getattr(getattr(pipe, "motion_adapter", None), "config", None), "motion_max_seq_length", None
-    )
     config = config_of(pipe)
     own = getattr(config, "sample_frames", None) or getattr(config, "num_frames", None)
     default = parameters_of(pipe)["num_frames"].default if "num_frames" in parameters_of(pipe) else None
-    frames = asked or default or own or 16
-    fits = max(1, round((frames - 1) / step) * step + 1)
-    if most and fits > most:
-        fits = int(most)
+    fits = frames_like(pipe, asked or default or own or 16)
     if asked is not None and fits != asked:
+        step, most = time_step_of(pipe), _most_frames(pipe)
         rule = f"one frame more than a multiple of {step}" if step > 1 else f"at most {most} frames"
         raise InvalidRequest(f"{name} cannot make {asked} frames, only {rule}: {fits} would work.")
-    return int(fits)
+    return fits
+
+
+def frames_like(pipe: Any, frames: int) -> int:
+    """The possible number of frames that is closest."""
+    step, most = time_step_of(pipe), _most_frames(pipe)
+    fits = max(1, round((frames - 1) / step) * step + 1)
+    return min(fits, most) if most else fits
+
+
+def _most_frames(pipe: Any) -> int | None:
+    config = getattr(getattr(pipe, "motion_adapter", None), "config", None)
+    most = getattr(config, "motion_max_seq_length", None)
+    return int(most) if most else None
 
 
 def fps_of(pipe: Any, frames: int) -> float:
@@ -131,10 +162,22 @@ def parameters_of(pipe: Any) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(type(pipe).__call__).parameters)
 
 
+def denoiser_of(pipe: Any) -> Any:
+    """The part that takes the noise away."""
+    return getattr(pipe, "transformer", None) or getattr(pipe, "unet", None) or getattr(pipe, "decoder", None)
+
+
 def config_of(pipe: Any) -> Any:
     """The settings of the part that takes the noise away."""
-    part = getattr(pipe, "transformer", None) or getattr(pipe, "unet", None) or getattr(pipe, "decoder", None)
-    return getattr(part, "config", None)
+    return getattr(denoiser_of(pipe), "config", None)
+
+
+@lru_cache(maxsize=64)
+def _demanded(kind: type[Any]) -> int:
+    """What a pipeline wants sides to be multiples of, whatever its parts do: its check of them says so."""
+    check = getattr(kind, "check_inputs", None)
+    source = inspect.getsource(check) if check is not None else ""
+    return math.lcm(1, *(int(number) for number in re.findall(r"(?:height|width) % (\d+)", source)))
 
 
 def _native(pipe: Any, scale: int) -> Size:
