@@ -66,7 +66,7 @@ def film(
 def damaged(clip: bytes, first: int, last: int) -> bytes:
     """A clip in which the second half of each packet from `first` to `last` is overwritten with zeros."""
     broken = bytearray(clip)
-    with av.open(io.BytesIO(clip)) as container:
+    with av.open(io.BytesIO(clip), "r") as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
         for packet in packets[first : last + 1]:
             assert packet.pos is not None
