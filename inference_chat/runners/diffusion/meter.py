@@ -110,7 +110,7 @@ def measured(model: Any, layers: tuple[Layer, ...]) -> Pace:
     found = dict.fromkeys(("linear", "conv", "attention"), float("inf"))
     with torch.no_grad():
         for kind in ("linear", "conv"):
-            if layer := largest(kind):  # type: ignore[arg-type]
+            if layer := largest(kind):
                 work = partial(parts[layer.module], _given(parts[layer.module], like))
                 found[kind] = layer.cost * PLACES / _seconds(work, like)
         if layer := largest("attention"):

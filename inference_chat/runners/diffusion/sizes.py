@@ -3,6 +3,7 @@
 import inspect
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -71,7 +72,7 @@ def canvas_of(pipe: Any) -> Canvas:
     limit = getattr(config_of(pipe), "pos_embed_max_size", None)
     return Canvas(
         native=native,
-        multiple=math.lcm(side, _demanded(type(pipe))),
+        multiple=math.lcm(side, _demanded(getattr(type(pipe), "check_inputs", None))),
         largest=(limit * side, limit * side) if limit else None,
         fixed="height" not in parameters_of(pipe) and "image" not in parameters_of(pipe),
     )
@@ -173,9 +174,8 @@ def config_of(pipe: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _demanded(kind: type[Any]) -> int:
+def _demanded(check: Callable[..., None] | None) -> int:
     """What a pipeline wants sides to be multiples of, whatever its parts do: its check of them says so."""
-    check = getattr(kind, "check_inputs", None)
     source = inspect.getsource(check) if check is not None else ""
     return math.lcm(1, *(int(number) for number in re.findall(r"(?:height|width) % (\d+)", source)))
 
