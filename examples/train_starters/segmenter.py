@@ -125,4 +125,4 @@ def train(
 
 def plan(out: Path, work: Path, **options: Any) -> Plan:
     """The usual plan for this model."""
-    return replace(Plan(out=out, work=work, minutes=18.0, filters=True), **options)
+    return replace(Plan(out=out, work=work, minutes=50.0, filters=True), **options)
