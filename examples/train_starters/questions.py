@@ -219,7 +219,18 @@ KINDS: dict[str, Kind] = {
         what does the background look like?
         what {_COL} is behind the shapes?
         describe the background.
-        on what {_COL} are the shapes?""",
+        on what {_COL} are the shapes?
+        name the {_COL} of the background.
+        in what {_COL} is the background?
+        background {_COL}?
+        what {_COL} do you see behind (it all|everything|the shapes)?
+        what is behind the shapes?
+        say the {_COL} behind (everything|the things|the objects).
+        give me the {_COL} of the back of the {_PIC}.
+        what {_COL} has the {_PIC} around the shapes?
+        how is the background painted?
+        what is the (back|ground) of the {_PIC} like?
+        on which {_COL} is everything drawn?""",
         f"""which {_COL} does the background have?
         what {_COL} is it in the back?
         the background is what {_COL}?""",
@@ -235,7 +246,13 @@ KINDS: dict[str, Kind] = {
         how do the (pictures|images) differ?
         tell me what is different in the second (picture|image).
         spot the difference.
-        how is the second (picture|image) different?""",
+        how is the second (picture|image) different?
+        (which|what) change do you see?
+        find what is different.
+        find the change between the (pictures|images).
+        what makes the second (picture|image) different?
+        tell the two (pictures|images) apart.
+        what happened from the first to the second (picture|image)?""",
         """can you compare both (pictures|images)?
         what is not the same in the two (pictures|images)?
         which things differ between them?""",
@@ -246,7 +263,11 @@ KINDS: dict[str, Kind] = {
         which (picture|image) shows more {things}?
         are there more {things} in the first or the second (picture|image)?
         where are more {things}, in the first or the second (picture|image)?
-        in which (picture|image) are there more {things}?""",
+        in which (picture|image) are there more {things}?
+        where do you see more {things}?
+        which one has more {things}?
+        which (picture|image) has the most {things}?
+        of the two, which shows more {things}?""",
         """which of the two (pictures|images) has more {things}?
         does the first or the second (picture|image) have more {things}?""",
         pictures=2,
