@@ -1,6 +1,6 @@
 """A page on which nothing happens leaves the processor to the models."""
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 from tests.server import Server
 
@@ -29,9 +29,12 @@ def test_an_idle_page_comes_to_rest(browser: Browser, server: Server):
 def test_a_page_that_is_opened_asks_for_nothing_twice(browser: Browser, server: Server):
     page = browser.new_page()
     asked: list[int] = []
-    page.on(
-        "request", lambda one: asked.append(one.post_data_json["fn_index"]) if "/run/" in one.url else None
-    )
+
+    def note(request: Request) -> None:
+        if "/run/" in request.url and request.post_data_json:
+            asked.append(request.post_data_json["fn_index"])
+
+    page.on("request", note)
     page.goto(server.url)
     page.locator(".ic[data-ready]").wait_for()
     page.wait_for_load_state("networkidle")
