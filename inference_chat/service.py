@@ -22,6 +22,7 @@ from .errors import InferenceChatError, InvalidRequest, Overloaded
 from .evaluating.evaluations import Evaluations
 from .evaluating.measuring import Tools
 from .evaluating.store import EvaluationStore
+from .gallery import Gallery
 from .inside import Inside
 from .intake import Intake
 from .jobs import Job, Jobs
@@ -62,6 +63,7 @@ class Service:
         self._database = open_database(settings.database_url)
         self.sessions = Sessions(self._database)
         self.records = Records(self._database)
+        self.gallery = Gallery(self._database)
         pinned = partial(is_pinned, self.registry)
         self.pool = Pool(settings, self._find, self._loaded, pinned)
         scores = EvaluationStore(self._database)
@@ -261,7 +263,7 @@ class Service:
                 logger.warning(notice)
 
     async def _clean_media(self) -> None:
-        needed = await asyncio.to_thread(self.sessions.media)
+        needed = await asyncio.to_thread(lambda: self.sessions.media() | self.gallery.media())
         await asyncio.to_thread(self.media.clean, self.settings.media_keep_hours * 3600, needed)
 
     async def _clean_cache(self) -> None:

@@ -11,7 +11,19 @@ PACKAGE = Path(__file__).parent.parent / "inference_chat"
 
 ROWS: list[set[str]] = [
     {"errors", "tasks", "schema", "events", "settings", "logs"},
-    {"cache", "database", "files", "ledger", "media", "outputs", "records", "registry", "sessions", "slots"},
+    {
+        "cache",
+        "database",
+        "files",
+        "gallery",
+        "ledger",
+        "media",
+        "outputs",
+        "records",
+        "registry",
+        "sessions",
+        "slots",
+    },
     {"runners"},
     {
         "access",
@@ -58,6 +70,7 @@ CONFINED: dict[str, set[str]] = {
         "comparing.votes",
         "database",
         "evaluating.store",
+        "gallery",
         "ledger",
         "records",
         "sessions",

@@ -62,7 +62,7 @@ DRAW = Make(
     from_picture=Task.IMAGE_TO_IMAGE,
     verb="Draw",
     ask="What to draw",
-    example="a red circle on a white background",
+    example="a red circle on white",
     empty="The picture appears here, first as noise, then step by step.",
-    samples=("a red circle", "a blue star on a yellow background"),
+    samples=("a red circle on yellow", "a small red circle left of a blue square on white"),
 )

@@ -13,7 +13,9 @@ from ..media import open_image
 from ..schema import JSON
 from ..service import Service
 from ..tasks import Group, Kind, Task
-from . import files, marks, result
+from . import album, files, marks, result
+from .actions import doors
+from .album import Album
 from .choice import Choice, choice, does_of, wants
 from .parts import EVENT, caller, done, examples, failed, status, told
 from .presets import INPUTS
@@ -108,7 +110,7 @@ def making(service: Service, make: Make) -> None:
             if make.samples:
                 examples([[text] for text in make.samples], [words])
         with gr.Column(min_width=320):
-            made = result.view(make.empty)
+            made = result.view(make.empty, doors(Album(service, make.group), service))
 
     async def ask(
         request: gr.Request,
@@ -129,6 +131,7 @@ def making(service: Service, make: Make) -> None:
         job = await service.infer(who, group=make.group, **asked)
         async for values in following(job, running.of(request)):
             yield values
+        await album.keep(service, make.group, who, values[1])
 
     async def again(event: gr.EventData, model: str | None) -> list[Any]:
         """A picture that was made becomes the one to start from."""

@@ -1,7 +1,8 @@
 """What a model has found or made, for the eye: one view for all tasks, drawn by the scripts in `assets/`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -15,17 +16,22 @@ from .render import seconds
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom.js", "places.js", "regions.js", "clip.js", "result.js")
 THRESHOLD = 0.5  # where the view's slider stands at first
-START = "drawResult();\nwatch('value', drawResult);"
+START = "drawResult();\nwatch('value', drawResult);\nrecall();"
 
 
-def view(empty: str) -> gr.HTML:
-    """The place where results appear; its values come from `shown` and `sketched`."""
+def view(empty: str, functions: Sequence[Callable[..., Any]] = ()) -> gr.HTML:
+    """The place where results appear; its values come from `shown` and `sketched`.
+
+    With the `functions` of an `Album` it begins with what was made before.
+    """
     return gr.HTML(
         {},
         html_template='<div class="ic-result"></div>',
         js_on_load="\n".join([*((ASSETS / name).read_text("utf-8") for name in SCRIPTS), START]),
         apply_default_css=False,
         elem_classes="ic-result-block",
+        server_functions=list(functions),
+        kept=bool(functions),
         empty=empty,
         threshold=THRESHOLD,
     )
@@ -39,6 +45,7 @@ async def shown(job: Job, result: Result) -> JSON:
         "id": job.id,
         "task": request.task.value,
         "model": request.model,
+        "prompt": request.prompt,
         "output": output_of(request, result),
         "figures": figures(end),
         "notes": list(end.notes),

@@ -1,6 +1,8 @@
 // What a model has found or made: drawn by its shape, whatever the task was called.
 
-const KEPT = 24; // results that this page remembers
+const KEPT = props.kept ? 200 : 24; // results that are remembered: by the server, or by this page
+const SMALL = 128; // pixels a side up to which a picture is enlarged
+const SHOWN = 384; // and how large it then is at most
 const past = [];
 let showing = null;
 
@@ -22,7 +24,31 @@ function show(shown) {
 
 function empty() {
   const text = element.closest("[data-empty]")?.dataset.empty || props.empty || "The result appears here.";
-  $(".ic-result").replaceChildren(el("p", { class: "ic-nothing" }, text));
+  $(".ic-result").replaceChildren(...[el("p", { class: "ic-nothing" }, text), strip()].filter(Boolean));
+}
+
+// What was made before this page was opened, behind what it has made itself.
+async function recall() {
+  if (!props.kept) return;
+  const before = await ask("past");
+  past.push(...before.filter(({ id }) => past.every((one) => one.id !== id)));
+  if (showing) $(".ic-strip")?.replaceWith(strip());
+  else empty();
+}
+
+async function forget(shown) {
+  await ask("forget", { id: shown.id });
+  past.splice(past.indexOf(shown), 1);
+  if (past.length) return show(past[0]);
+  showing = null;
+  empty();
+}
+
+// A click asks, a second one removes.
+function remover(shown) {
+  const sure = () => { once.textContent = "Remove for good"; once.classList.add("sure"); };
+  const once = el("button", { type: "button", class: "ic-small", on: { click: () => (once.classList.contains("sure") ? forget(shown) : sure()) } }, "Remove");
+  return once;
 }
 
 // What has been found until now of something that takes its time.
@@ -53,7 +79,15 @@ function drawn(shown) {
 }
 
 function picture(url, alt = "The picture that was sent") {
-  return el("div", { class: "ic-canvas" }, el("img", { src: url, alt }));
+  return el("div", { class: "ic-canvas" }, el("img", { src: url, alt, on: { load: crisp } }));
+}
+
+// A very small picture is shown as large as others, each of its pixels as a square: stretched, it would blur.
+function crisp({ target }) {
+  const { naturalWidth: width, naturalHeight: height } = target;
+  if (!width || Math.max(width, height) > SMALL) return;
+  target.classList.add("ic-crisp");
+  target.style.width = `${width * Math.max(1, Math.floor(SHOWN / Math.max(width, height)))}px`;
 }
 
 // Classes with their probability.
@@ -64,8 +98,8 @@ function bars(items) {
 
 function gallery(images, seeds) {
   return el("div", { class: "ic-gallery", "data-count": String(images.length) }, images.map((url, number) =>
-    el("figure", {}, el("img", { src: url, alt: `Picture ${number + 1} of ${images.length}` }), el("figcaption", {},
-      el("button", { type: "button", class: "ic-small", on: { click: () => trigger("select", { image: url }) } }, "Use as input"),
+    el("figure", {}, el("img", { src: url, alt: `Picture ${number + 1} of ${images.length}`, on: { load: crisp } }), el("figcaption", {},
+      el("button", { type: "button", class: "ic-small", on: { click: () => trigger("select", { image: url.replace(/^media\//, "media:") }) } }, "Use as input"),
       el("a", { class: "ic-small", href: url, download: `picture-${seeds[number] ?? number + 1}.png` }, "Download"),
       seeds[number] === undefined || seeds[number] === null ? null : el("span", { class: "ic-none" }, `seed ${seeds[number]}`)))));
 }
@@ -82,8 +116,9 @@ function vector(values) {
   return el("p", { class: "ic-none" }, `${values.length} numbers, length ${norm.toFixed(3)}: ${values.slice(0, 8).map((x) => x.toFixed(3)).join(", ")}, …`);
 }
 
-function figures({ figures, notes = [], model, settings }) {
-  return el("div", { class: "ic-cost" }, el("p", {}, [model, ...(figures || [])].join(" · ")), notes.map((note) => el("p", {}, note)),
+function figures({ figures, notes = [], model, settings, prompt, made_at }) {
+  const when = made_at ? [new Date(made_at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })] : [];
+  return el("div", { class: "ic-cost" }, props.kept && prompt ? el("p", { class: "ic-asked", dir: "auto" }, prompt) : null, el("p", {}, [model, ...when, ...(figures || [])].join(" · ")), notes.map((note) => el("p", {}, note)),
     settings ? el("details", {}, el("summary", {}, "Settings of this result"), el("pre", {}, JSON.stringify(settings, null, 2))) : null);
 }
 
@@ -92,7 +127,8 @@ function downloads(shown) {
   return el("div", { class: "ic-downloads" },
     el("button", { type: "button", class: "ic-small", on: { click: () => save("result.json", JSON.stringify({ model: shown.model, task: shown.task, output: shown.output }, null, 2), "application/json") } }, "JSON"),
     rows?.length ? el("button", { type: "button", class: "ic-small", on: { click: () => save("result.csv", csv(rows), "text/csv") } }, "CSV") : null,
-    shown.output.video ? el("a", { class: "ic-small", href: shown.output.video, download: "clip.mp4" }, shown.source_clip ? "Clip with the objects drawn in" : "Clip") : null);
+    shown.output.video ? el("a", { class: "ic-small", href: shown.output.video, download: "clip.mp4" }, shown.source_clip ? "Clip with the objects drawn in" : "Clip") : null,
+    props.kept ? remover(shown) : null);
 }
 
 // Rows for a table: labels as they are, tracks with one row for each moment, scenes and stretches of a clip.
@@ -113,11 +149,12 @@ function csv(rows) {
 
 // What this page has shown before, to look at again.
 function strip() {
-  if (past.length < 2) return null;
+  if (past.length < 2 && (showing || !past.length)) return null;
   return el("div", { class: "ic-strip", role: "list", "aria-label": "Earlier results" }, past.map((one) => {
     const url = one.output.images?.[0] || one.source;
-    return el("button", { type: "button", role: "listitem", class: one === showing ? "here" : "", title: `${one.task} by ${one.model}`, on: { click: () => show(one) } },
-      url ? el("img", { src: url, alt: `${one.task} by ${one.model}` }) : one.task);
+    const name = props.kept && one.prompt ? one.prompt : `${one.task} by ${one.model}`;
+    const seen = url ? el("img", { src: url, alt: name, loading: "lazy" }) : one.output.video ? el("video", { src: one.output.video, muted: true, preload: "metadata", "aria-label": name }) : one.task;
+    return el("button", { type: "button", role: "listitem", class: one === showing ? "here" : "", title: name, on: { click: () => show(one) } }, seen);
   }));
 }
 

@@ -1,0 +1,80 @@
+"""What is drawn and filmed in the tabs, and found again after a reload, with tiny real pipelines."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from inference_chat import ui
+from inference_chat.service import Service
+from tests.runners import diffusers_models
+from tests.server import Server, serving, settings
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("gallery")
+    service = Service(settings(folder, folder / "models"))
+    with serving(service, ui.build(service), **ui.MOUNT) as running:
+        for name, kind in (("painter", "StableDiffusion"), ("filmer", "AnimateDiff")):
+            path = diffusers_models.build(kind, folder / name)
+            running.call(service.models.register({"name": name, "file_path": str(path)}))
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1200, "height": 1100})
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def opened(page: Page, server: Server, tab: str, part: str) -> Locator:
+    page.goto(f"{server.url}/?tab={tab}")
+    place = page.locator(f"#tab-{tab}")
+    place.get_by_role("tab", name=part).first.click()
+    return place
+
+
+def make(place: Locator, verb: str, words: str) -> None:
+    expect(place.get_by_label("What to do").locator("visible=true").first).not_to_have_value("")
+    place.get_by_label(f"What to {verb.lower()}").locator("visible=true").fill(words)
+    place.get_by_role("button", name=verb, exact=True).click()
+    expect(place.locator(".ic-asked").locator("visible=true")).to_have_text(words)
+
+
+def test_pictures_are_there_after_a_reload_until_they_are_removed(page: Page, server: Server):
+    place = opened(page, server, "image", "Draw")
+    for words in ("a red circle", "a blue star"):
+        make(place, "Draw", words)
+    drawn = place.locator(".ic-gallery img")
+    expect(drawn).to_have_css("image-rendering", "pixelated")
+    expect(drawn).to_have_css("width", "384px")  # six times 64
+
+    place = opened(page, server, "image", "Draw")
+    strip = place.locator(".ic-strip button").locator("visible=true")
+    expect(strip).to_have_count(2)
+    strip.nth(1).click()
+    expect(place.locator(".ic-asked")).to_have_text("a red circle")
+    expect(place.locator(".ic-cost pre")).to_contain_text('"seed":')
+    place.get_by_role("button", name="Use as input").click()
+    expect(place.locator(".ic-status-line").locator("visible=true").first).to_contain_text("what to change")
+    place.get_by_role("button", name="Remove", exact=True).click()
+    place.get_by_role("button", name="Remove for good").click()
+    expect(place.locator(".ic-asked")).to_have_text("a blue star")
+
+    place = opened(page, server, "image", "Draw")
+    expect(place.locator(".ic-strip button").locator("visible=true")).to_have_count(1)
+
+
+def test_a_clip_is_there_after_a_reload(page: Page, server: Server):
+    make(opened(page, server, "video", "Film"), "Film", "a red circle moves")
+    place = opened(page, server, "video", "Film")
+    place.locator(".ic-strip button").locator("visible=true").click()
+    expect(place.locator(".ic-found video")).to_have_js_property("readyState", 4)
+    expect(place.locator(".ic-asked")).to_have_text("a red circle moves")
