@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file
 
 ALIGNED = 32
+FLOATS, BRAINS = 0, 30
+"""How llama.cpp numbers float32 and bfloat16."""
 UINT, INT, FLOAT, TEXT, LIST = 4, 5, 6, 8, 9
 NAMES = {
     "model.embed_tokens": "token_embd",
@@ -26,18 +27,29 @@ NAMES = {
 }
 
 
-def convert(folder: Path, file: Path) -> Path:
-    """Write the model of a folder, in float32, into a file."""
+def convert(folder: Path, file: Path, *, brains: bool = False) -> Path:
+    """Write the model of a folder, in float32 or (`brains`) its matrices in bfloat16, into a file."""
+    from safetensors.torch import load_file
+
     config = json.loads((folder / "config.json").read_text())
     tensors = {}
     for name, weight in load_file(folder / "model.safetensors").items():
         if name.endswith(("q_proj.weight", "k_proj.weight")):
             heads = config["num_attention_heads" if "q_proj" in name else "num_key_value_heads"]
             weight = _interleaved(weight, heads)
-        tensors[_name(name)] = np.ascontiguousarray(weight, dtype="<f4")
+        tensors[_name(name)] = _numbers(weight, brains and weight.ndim > 1)
     settings = _settings(config) | _words(folder, config)
     file.write_bytes(_file(settings, tensors))
     return file
+
+
+def _numbers(weight: Any, brains: bool) -> Any:
+    """A tensor as numpy has it: float32, or the sixteen bits of each bfloat16."""
+    import torch
+
+    if brains:
+        return weight.to(torch.bfloat16).contiguous().view(torch.int16).numpy()
+    return weight.float().contiguous().numpy()
 
 
 def _interleaved(weight: Any, heads: int) -> Any:
@@ -73,14 +85,16 @@ def _words(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     known = dict(told["model"]["vocab"]) | {one["content"]: one["id"] for one in told["added_tokens"]}
     special = {one["id"] for one in told["added_tokens"]}
     words = sorted(known, key=lambda word: int(known[word]))
+    unused = [f"<|unused {number}|>" for number in range(len(words), config["vocab_size"])]
     template = (folder / "chat_template.jinja").read_text()
+    kinds = [3 if known[word] in special else 1 for word in words]
     return {
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "gpt-2",
-        "tokenizer.ggml.tokens": words,
-        "tokenizer.ggml.token_type": [3 if known[word] in special else 1 for word in words],
+        "tokenizer.ggml.tokens": words + unused,
+        "tokenizer.ggml.token_type": kinds + [5] * len(unused),
         "tokenizer.ggml.merges": [" ".join(pair) for pair in told["model"]["merges"]],
-        "tokenizer.ggml.eos_token_id": config["eos_token_id"],
+        "tokenizer.ggml.eos_token_id": config["eos_token_id"] or 0,
         "tokenizer.ggml.padding_token_id": config["pad_token_id"],
         "tokenizer.chat_template": template,
     }
@@ -90,13 +104,17 @@ def _file(settings: dict[str, Any], tensors: dict[str, Any]) -> bytes:
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(settings))
     for name, value in settings.items():
         head += _text(name) + _typed(value)
-    data = b""
+    data = bytearray()
     for name, tensor in tensors.items():
         shape = tensor.shape[::-1]
-        head += _text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, len(data))
+        head += _text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, _kind(tensor), len(data))
         data += tensor.tobytes()
         data += bytes(-len(data) % ALIGNED)
-    return head + bytes(-len(head) % ALIGNED) + data
+    return head + bytes(-len(head) % ALIGNED) + bytes(data)
+
+
+def _kind(tensor: Any) -> int:
+    return BRAINS if tensor.dtype == np.int16 else FLOATS
 
 
 def _text(text: str) -> bytes:
