@@ -1,9 +1,9 @@
 """Many readers at once, beside the other ways to serve them.
 
-`python -m tests.bench.bench_batching [--only short,long] [--streams 8,16] [--rounds 3] [--llama PYTHON]`. A random
-Llama of 120 million parameters in bfloat16, as speed does not depend on training. The contenders take turns in
-each round, so that other programs on the machine slow all of them; figures are medians of the rounds. `--llama`
-names a Python that has llama-cpp-python, where ours has not. With `--streams` nothing is written down.
+`python -m tests.bench.bench_batching [--only short,long] [--streams 8,16] [--rounds 3] [--llama PYTHON]`. A
+random Llama of 120 million parameters in bfloat16, as speed does not depend on training. The contenders take
+turns in each round, so that other programs on the machine slow all of them; figures are medians of rounds.
+`--llama` names a Python that has llama-cpp-python, where ours has not. With `--streams` nothing is written.
 """
 
 import argparse
@@ -113,7 +113,7 @@ async def measured(field: Field, streams: int, letters_each: int, rounds: int) -
 
 
 def tables(field: Field, columns: Mapping[str, tuple[int, Times]]) -> str:
-    """Tokens a second of all streams together, then by how much the engine is faster, by clock and processor."""
+    """Tokens a second of all streams together, then how many times the engine's pace is that of others."""
     head = " | ".join(columns)
     rows = [f"| tokens/s | {head} |", "|---|" + "---|" * len(columns)]
     for name, one in field.items():
@@ -149,9 +149,10 @@ async def measure(place: Path, only: Sequence[str], streams: Sequence[int], roun
                 "Many readers at once",
                 "A random Llama of 120 million parameters in bfloat16, "
                 f"{threads} thread(s) each, prompts of {PROMPT} tokens, {TOKENS} new ones, medians of "
-                f"{rounds} rounds in turns (`tests/bench/bench_batching.py`). Tokens per second of all streams "
-                "together, by their number: the engine's end to end through the service, transformers' over "
-                "HTTP, llama.cpp's by its library alone. Below, how many times as quick the engine is.\n\n"
+                f"{rounds} rounds in turns (`tests/bench/bench_batching.py`). Tokens per second of all "
+                "streams together, by their number: the engine's end to end through the service, "
+                "transformers' over HTTP, llama.cpp's by its library alone. Below, how many times as quick the "
+                "engine is.\n\n"
                 f"{tables(who, found)}\n\n{load()}",
             )
         if "long" in only:

@@ -79,10 +79,10 @@ def conversation(runner: TextRunner, rounds: int) -> str:
     clock, processor = more
     (new, newer, total) = found[0][1]
     return (
-        f"A conversation of {TURNS} turns, {total:,} tokens in the end: first token after {first:.0f} ms in turn 1 "
-        f"({new} new tokens), {last:.0f} ms in turn {TURNS} ({newer} new ones): {clock:.2f} times as long, "
-        f"{processor:.2f} times by processor time; {whole:.0f} ms when all is read anew ({less:.1f} ×). "
-        f"Medians of {rounds} conversations."
+        f"A conversation of {TURNS} turns, {total:,} tokens in the end: first token after {first:.0f} ms in "
+        f"turn 1 ({new} new tokens), {last:.0f} ms in turn {TURNS} ({newer} new ones): {clock:.2f} times as "
+        f"long, {processor:.2f} times by processor time; {whole:.0f} ms when all is read anew ({less:.1f} "
+        f"×). Medians of {rounds} conversations."
     )
 
 
@@ -122,9 +122,9 @@ def beside(runner: TextRunner, rounds: int) -> str:
     share = statistics.median(b / m for m, b, _ in found)
     more = statistics.median(a / b for _, b, a in found)
     return (
-        f"{READERS} readers: half of the gaps between tokens below {middle:.0f} ms, 95 % below {before:.0f} ms "
-        f"({share:.2f} ×); {after:.0f} ms while a prompt of {LONG:,} tokens is read ({more:.2f} ×). "
-        f"Medians of {rounds} rounds."
+        f"{READERS} readers: half of the gaps between tokens below {middle:.0f} ms, 95 % below "
+        f"{before:.0f} ms ({share:.2f} ×); {after:.0f} ms while a prompt of {LONG:,} tokens is read "
+        f"({more:.2f} ×). Medians of {rounds} rounds."
     )
 
 
@@ -157,8 +157,8 @@ def weights(folder: Path, bare: Bare, rounds: int) -> str:
     for runner in runners.values():
         runner.unload()
     return (
-        "One stream by the layout of the weights, prompts of 8 tokens; the limit is what reading them once a token "
-        "at the bandwidth measured in the same run allows in bfloat16.\n\n"
+        "One stream by the layout of the weights, prompts of 8 tokens; the limit is what reading them "
+        "once a token at the bandwidth measured in the same run allows in bfloat16.\n\n"
         "| weights | tokens/s | × bare generate | of the limit |\n|---|---|---|---|\n" + "\n".join(rows)
     )
 

@@ -1,6 +1,6 @@
 """What the text engine is measured against, each of which answers many prompts at once.
 
-Libraries with threads of their own run in processes of their own, which stand still while it is not their turn.
+Libraries with threads of their own run in processes of their own, which stand still between their turns.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ class Bare:
 
 
 class OnThread:
-    """The bare model on the engine's own inference thread; `rows` of the prompts, whose time is that of all."""
+    """The bare model on the engine's own inference thread; the time of the first `rows` is scaled to all."""
 
     def __init__(self, bare: Bare, worker: Any, rows: int | None) -> None:
         self._bare, self._worker, self._rows = bare, worker, rows
@@ -119,24 +119,24 @@ class _Process:
                 pipe.close()
 
 
+BOUNDS = ("--cb-block-size", "32", "--cb-num-blocks", "512", "--cb-max-batch-tokens", "512")
+
+
 class Serve(_Process):
     """`transformers serve --continuous-batching`, asked over HTTP.
 
     Its cache is bounded, as by default it takes most of the memory and more than a minute to start.
     """
 
-    BLOCKS = {"--cb-block-size": 32, "--cb-num-blocks": 512, "--cb-max-batch-tokens": 512}
-
     def __init__(self, folder: Path, threads: int) -> None:
         if find_spec("openai") is None:
             raise Missing("not installed (`pip install transformers[serving]`)")
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        options = [str(part) for pair in self.BLOCKS.items() for part in pair]
         told = ["--device", "cpu", "--dtype", "bfloat16", "--host", "127.0.0.1", "--port", str(port)]
         command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder)]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        super().__init__([*command, "--continuous-batching", *told, *options], threads, **quiet)
+        super().__init__([*command, "--continuous-batching", *told, *BOUNDS], threads, **quiet)
         self._model = str(folder)
         self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=600, trust_env=False)
 

@@ -124,12 +124,13 @@ class Step:
             # The heads of a group ask the same keys, as rows of one question: nothing is copied for them.
             rows = query.reshape(1, keys.shape[1], -1, width)
             return attention(rows, keys, values, scale=how.scale).reshape(1, heads, -1)
-        spelled = how.softcap is not None or how.sinks is not None
-        if not spelled and quicker(query, keys.shape[2]):
-            mask = None if how.window is None else self._mask(number, query, how.window)
-            return attended(query, keys[0], values[0], mask, how.scale)
+        plain = how.softcap is None and how.sinks is None
+        if plain and how.window is None and quicker(query, keys.shape[2]):
+            seen = attended(query, keys[0], values[0], how.scale)
+            if seen is not None:
+                return seen
         mask = self._mask(number, query, how.window)
-        if spelled:
+        if not plain:
             return _spelled_out(query, keys[0], values[0], mask, how).transpose(0, 1)
         grouped = keys.shape[1] != heads
         seen = attention(query[None], keys, values, attn_mask=mask, scale=how.scale, enable_gqa=grouped)
