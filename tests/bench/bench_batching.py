@@ -151,8 +151,8 @@ async def measure(place: Path, only: Sequence[str], streams: Sequence[int], roun
                 f"{threads} thread(s) each, prompts of {PROMPT} tokens, {TOKENS} new ones, medians of "
                 f"{rounds} rounds in turns (`tests/bench/bench_batching.py`). Tokens per second of all "
                 "streams together, by their number: the engine's end to end through the service, "
-                "transformers' over HTTP, llama.cpp's by its library alone. Below, how many times as quick the "
-                "engine is.\n\n"
+                "transformers' over HTTP, llama.cpp's by its library alone. Below, how many times as quick "
+                "the engine is.\n\n"
                 f"{tables(who, found)}\n\n{load()}",
             )
         if "long" in only:

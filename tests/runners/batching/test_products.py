@@ -27,8 +27,9 @@ def wanted(query: Any, keys: Any, values: Any, scale: float | None = None) -> An
     hidden = torch.arange(total)[None] > torch.arange(total - count, total)[:, None]
     mask = torch.zeros(count, total).masked_fill(hidden, float("-inf"))
     kernel = torch.nn.functional.scaled_dot_product_attention
-    given = (one[None].float() for one in (query, keys, values))
-    return kernel(*given, attn_mask=mask, enable_gqa=True, scale=scale)[0].transpose(0, 1)
+    query, keys, values = (one[None].float() for one in (query, keys, values))
+    found = kernel(query, keys, values, attn_mask=mask, enable_gqa=True, scale=scale)
+    return found[0].transpose(0, 1)
 
 
 def error(found: Any, right: Any) -> float:
