@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 from .cache import ResultCache
-from .errors import DeadlinePassed, InferenceChatError, ModelFailed, OutOfMemory
+from .errors import DeadlinePassed, InferenceChatError, ModelFailed, OutOfMemory, UnsupportedTask
 from .events import Event, Finished, Progress, Receipt, Result, Timing, Usage
 from .jobs import Job
 from .loaded import Lease
@@ -23,6 +23,10 @@ from .worker import StepTooLong
 
 logger = logging.getLogger(__name__)
 Emit = Callable[[Event], None]
+MUTE = (
+    "{model} has no voice of its own. Leave `model` out, so that a text-to-speech model reads the answer aloud, "
+    "or choose an omni model that speaks; without sound, leave out `speak` (`modalities`)."
+)
 LIBRARIES = ("torch", "transformers", "diffusers", "tokenizers")
 
 
@@ -136,6 +140,8 @@ class Engine:
             emit(Progress(phase="loading", detail=record.id))
         async with self.pool.lease(record) as lease:
             clock.leased, clock.lease = loop.time(), lease
+            if getattr(request.options, "speak", False) and not lease.runner.speaks:
+                raise UnsupportedTask(MUTE.format(model=request.model))
             ends: list[Finished] = []
 
             def hear(event: Event) -> None:

@@ -32,7 +32,7 @@ def of_card(card: ModelCard | None) -> JSON:
 def of_checkpoint(checkpoint: Checkpoint, *, digest: bool = True) -> JSON:
     """What a model's files tell of it; `digest=False` where they are not here to be read."""
     family = family_of(checkpoint)
-    words = words_of(family)
+    words = words_of(family, checkpoint)
     element = 2 if cpu_format(checkpoint) == "bfloat16" else 4
     return {
         "model_type": words[0],

@@ -20,6 +20,7 @@ from .endpoint import TASKS_THERE, EndpointRunner, Remote
 from .gguf.runner import GgufRunner
 from .mask_generation import MaskRunner
 from .multimodal import AboutOptions, MultimodalRunner
+from .omni import OmniRunner
 from .promptable import PromptableRunner
 from .prompts import MaskOptions
 from .question import QuestionRunner
@@ -192,7 +193,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("ForConditionalGeneration", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", MultimodalRunner, SEES, "vision_config"),
     Family("ForConditionalGeneration", MultimodalRunner, LISTENS, "audio_config"),
-    Family("ForConditionalGeneration", MultimodalRunner, SEES_AND_LISTENS, "thinker_config"),
+    Family("ForConditionalGeneration", OmniRunner, SEES_AND_LISTENS, "thinker_config"),
     Family("ForConditionalGeneration", RewritingRunner, REWRITES, "is_encoder_decoder"),
     Family("MTModel", RewritingRunner, (Task.TRANSLATION, Task.TEXT_GENERATION)),
     Family("ForCausalLM", TextRunner, (Task.TEXT_GENERATION,)),
@@ -222,7 +223,8 @@ def family_of(checkpoint: Checkpoint) -> Family:
     )
 
 
-def words_of(family: Family) -> tuple[str, ...]:
-    """The words people read for what a family can do, its main one first."""
-    words = (word for task in family.tasks for word in (TASKS[task].word, *family.runner.capabilities))
+def words_of(family: Family, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The words people read for what a model of a family can do, its main one first."""
+    more = family.runner.abilities(checkpoint)
+    words = (word for task in family.tasks for word in (TASKS[task].word, *more))
     return tuple(dict.fromkeys(words))

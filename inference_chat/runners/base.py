@@ -22,6 +22,8 @@ class Runner(ABC):
 
     capabilities: ClassVar[tuple[str, ...]] = ()
     """What it is called by people, besides the words of its tasks."""
+    speaks: bool = False
+    """Whether its answers can be asked for in a voice of its own, beside their words."""
 
     patience: float = 30.0
     """Seconds after which a run that gives no turn away is given up (`INFERENCE_TIMEOUT_MS`)."""
@@ -29,6 +31,11 @@ class Runner(ABC):
     def __init__(self, checkpoint: Checkpoint, placement: Placement) -> None:
         self.checkpoint = checkpoint
         self.placement = placement
+
+    @classmethod
+    def abilities(cls, checkpoint: Checkpoint) -> tuple[str, ...]:
+        """`capabilities`, and what these very files add to them."""
+        return cls.capabilities
 
     @classmethod
     def estimate(cls, checkpoint: Checkpoint, bytes_per_element: int) -> int:

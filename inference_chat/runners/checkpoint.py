@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -41,10 +42,14 @@ LONGEST_CACHE = 4096
 
 @dataclass(frozen=True)
 class Tensors:
-    """What the headers of the weight files say: how many numbers, in which formats."""
+    """What the headers of the weight files say: how many numbers, in which formats.
+
+    `parts` are the numbers of each part, by the first word of its tensors' names, where headers were read.
+    """
 
     elements: int
     dtypes: frozenset[str]
+    parts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,10 @@ class Checkpoint:
 
     def _number(self, *names: str) -> int:
         """The first of these settings that is a positive whole number; 0 where there is none."""
-        text = self.config.get("text_config")
-        parts = [self.config, text if isinstance(text, dict) else {}]
+        thinker = self.config.get("thinker_config")
+        whole = [self.config, *([thinker] if isinstance(thinker, dict) else [])]
+        texts = [part.get("text_config") for part in whole]
+        parts = [*whole, *(text for text in texts if isinstance(text, dict))]
         found = (part.get(name) for part in parts for name in names)
         return next((value for value in found if type(value) is int and value > 0), 0)
 
@@ -257,6 +264,7 @@ def _tensors(folder: Path, files: Sequence[Path]) -> Tensors:
     tensors = Tensors(
         elements=sum(header.elements for header in headers),
         dtypes=frozenset().union(*(header.dtypes for header in headers)),
+        parts=sum((Counter(header.parts) for header in headers), Counter()),
     )
     if tensors.elements < FEWEST_ELEMENTS:
         raise InvalidModel(
@@ -331,10 +339,14 @@ def _header(path: Path) -> Tensors:
     _check_pointer(path)
     try:
         with safe_open(path, framework="np") as file:
-            slices = [file.get_slice(name) for name in file.keys()]  # noqa: SIM118 - it is no mapping
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            parts: Counter[str] = Counter()
+            for name, piece in slices.items():
+                parts[name.partition(".")[0]] += math.prod(piece.get_shape())
             return Tensors(
-                elements=sum(math.prod(piece.get_shape()) for piece in slices),
-                dtypes=frozenset(piece.get_dtype() for piece in slices),
+                elements=parts.total(),
+                dtypes=frozenset(piece.get_dtype() for piece in slices.values()),
+                parts=parts,
             )
     except SafetensorError as error:
         raise InvalidModel(

@@ -47,18 +47,9 @@ class MultimodalRunner(TextRunner):
             self._load()
 
     def _load(self) -> None:
-        import transformers
-
-        auto: Any = transformers.AutoModelForMultimodalLM
-        if (
-            "thinker_config" in self.checkpoint.config
-        ):  # the part that writes; the one that speaks is left out
-            whole = self.checkpoint.architecture
-            auto = getattr(transformers, whole.replace("ForConditional", "ThinkerForConditional"))
         self._processor: Any = load_processor(self.checkpoint)
         self._tokenizer: Any = self._processor.tokenizer
-        self._model: Any = load_model(auto, self.checkpoint, self.placement)
-        touch(self._model)
+        self._model: Any = self._loaded()
         text = self._model.config.get_text_config(decoder=True)
         self._window = getattr(text, "max_position_embeddings", None) or self.checkpoint.window
         self._senses = senses_of(self._processor)
@@ -66,6 +57,14 @@ class MultimodalRunner(TextRunner):
             self._processor, self._window, self.name, self._senses
         )
         self._ends = self._end_tokens()
+
+    def _loaded(self) -> Any:
+        """The model, in memory."""
+        import transformers
+
+        model = load_model(transformers.AutoModelForMultimodalLM, self.checkpoint, self.placement)
+        touch(model)
+        return model
 
     def unload(self) -> None:
         del self._model, self._tokenizer, self._prompts, self._processor
@@ -99,11 +98,16 @@ class MultimodalRunner(TextRunner):
         yield from seen
         yield from self._written(prompt, options, stop)
 
+    def _steps(self, prompt: Prompt) -> PreparedSteps:
+        return PreparedSteps(self._model, self._inputs(prompt), max_new_tokens=self._window)
+
+    def _inputs(self, prompt: Prompt) -> dict[str, Any]:
+        return moved(prompt.inputs or {"input_ids": self._tensor([prompt.ids])}, self._model)
+
     def _read(self, prompt: Prompt, stop: Flag) -> Generator[Event, None, Begun | int]:
         total = len(prompt.ids)
         yield Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
-        inputs = prompt.inputs or {"input_ids": self._tensor([prompt.ids])}
-        steps = PreparedSteps(self._model, moved(inputs, self._model), max_new_tokens=self._window)
+        steps = self._steps(prompt)
         while steps.fraction < 1:
             if stop.is_set():
                 return round(total * steps.fraction)

@@ -8,7 +8,7 @@ methods that `generate` uses for every step, so greedy answers are equal, token 
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import InvalidModel
 from .writing import AtOnce
@@ -38,7 +38,15 @@ class _Taken(Exception):
 
 
 class PreparedSteps(AtOnce):
-    """A model with its inputs, as `generate` would begin with them. Call `read` until it has read all."""
+    """A model with its inputs, as `generate` would begin with them. Call `read` until it has read all.
+
+    `more` is what each of its passes is asked for besides; `made` is told what came of each.
+    """
+
+    more: ClassVar[dict[str, Any]] = {}
+
+    def made(self, out: Any) -> None:
+        """Take note of what a pass has made."""
 
     def __init__(self, model: Any, inputs: dict[str, Any], **how: Any) -> None:
         """Prepares `inputs` (of one conversation); this runs the encoder where there is one.
@@ -127,7 +135,8 @@ class PreparedSteps(AtOnce):
             inputs = self._model.prepare_inputs_for_generation(
                 ids if cut is None else ids[:, :cut], is_first_iteration=first, **kwargs
             )
-            self._out = self._model(**inputs, return_dict=True)
+            self._out = self._model(**inputs, return_dict=True, **self.more)
+            self.made(self._out)
             return self._out.logits[:, -1].to(device="cpu", dtype=torch.float32)
 
     def _grow(self) -> None:

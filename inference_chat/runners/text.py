@@ -33,6 +33,9 @@ KEPT_LEAST = 64 << 20
 PROGRAMS: JSON = {"x-programs": True}
 """Marks parameters that programs give: they have no control on the page."""
 
+VOICED: JSON = {"x-voiced": True}
+"""Marks parameters that only models with a voice of their own take."""
+
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -69,6 +72,17 @@ class TextOptions(Options):
     seed: int | None = Field(
         None, ge=0, lt=2**63, description="The same seed gives the same answer; unset: a new one each time."
     )
+    speak: bool = Field(
+        False,
+        description="The answer is said aloud too, in the model's own voice.",
+        json_schema_extra=VOICED,
+    )
+    voice: str | None = Field(
+        None,
+        max_length=100,
+        description="Which of the model's voices, by name; unset: its first.",
+        json_schema_extra=VOICED,
+    )
     n: int = Field(1, ge=1, le=8, description="Answers written side by side.")
     logprobs: int | None = Field(
         None, ge=0, le=20, description="Report each token's log-probability and so many alternatives."
@@ -103,6 +117,8 @@ class TextOptions(Options):
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         offered(self.tools, self.tool_choice)
+        if self.speak and (self.n > 1 or self.echo):
+            raise ValueError("speak: one answer is said, and no echo; leave out `n` and `echo`")
         if not self.max_tokens and not self.echo:
             raise ValueError("max_tokens: 0 writes nothing; it goes with `echo`")
         return self

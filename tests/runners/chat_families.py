@@ -209,25 +209,14 @@ def qwen2_audio(folder: Path) -> Path:
     return save(Qwen2AudioForConditionalGeneration, config, processor, folder)
 
 
-def qwen2_5_omni(folder: Path) -> Path:
-    """A thinker without a talker; the processor's files as its makers write them."""
-    from transformers import (
-        Qwen2_5OmniConfig,
-        Qwen2_5OmniForConditionalGeneration,
-        Qwen2VLImageProcessorPil,
-        WhisperFeatureExtractor,
-    )
+def qwen2_5_omni(folder: Path, config: Any = None) -> Path:
+    """A thinker without a talker; the processor's files as its makers write them.
 
-    named = {
-        "image_token": "<|IMAGE|>",
-        "audio_token": "<|AUDIO|>",
-        "video_token": "<|VIDEO|>",
-        "vision_bos_token": "<|vision_bos|>",
-        "vision_eos_token": "<|vision_eos|>",
-        "audio_bos_token": "<|audio_bos|>",
-        "audio_eos_token": "<|audio_eos|>",
-    }
-    words = tokenizer(named=named)
+    `config` makes another one of the thinker's settings and the tokenizer.
+    """
+    from transformers import Qwen2_5OmniConfig, Qwen2_5OmniForConditionalGeneration
+
+    words = tokenizer(named=OMNI_WORDS)
     number = words.convert_tokens_to_ids
     rope = {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 10000.0}
     thinker = {
@@ -261,9 +250,36 @@ def qwen2_5_omni(folder: Path) -> Path:
         "vision_end_token_id": number("<|vision_eos|>"),
         "initializer_range": 0.2,
     }
-    config = Qwen2_5OmniConfig(thinker_config=thinker, enable_audio_output=False)
-    eyes = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=56 * 56, patch_size=14, merge_size=2)
-    save(Qwen2_5OmniForConditionalGeneration, config, eyes, folder)
+    made = (
+        config(thinker, words)
+        if config
+        else Qwen2_5OmniConfig(thinker_config=thinker, enable_audio_output=False)
+    )
+    return omni_files(Qwen2_5OmniForConditionalGeneration, made, words, folder, patch=14)
+
+
+OMNI_WORDS = {
+    "image_token": "<|IMAGE|>",
+    "audio_token": "<|AUDIO|>",
+    "video_token": "<|VIDEO|>",
+    "vision_bos_token": "<|vision_bos|>",
+    "vision_eos_token": "<|vision_eos|>",
+    "audio_bos_token": "<|audio_bos|>",
+    "audio_eos_token": "<|audio_eos|>",
+}
+
+
+def omni_files(
+    model_class: Any, config: Any, words: Any, folder: Path, patch: int, template: str = TEMPLATE
+) -> Path:
+    """A random omni model with what prepares its inputs; `template` has a mark for each kind of part."""
+    from transformers import Qwen2VLImageProcessorPil, WhisperFeatureExtractor
+
+    side = 2 * patch
+    eyes = Qwen2VLImageProcessorPil(
+        min_pixels=side**2, max_pixels=4 * side**2, patch_size=patch, merge_size=2
+    )
+    save(model_class, config, eyes, folder)
     told = json.loads((folder / "preprocessor_config.json").read_text())
     WhisperFeatureExtractor(feature_size=40, chunk_length=2).save_pretrained(folder)
     both = json.loads((folder / "preprocessor_config.json").read_text()) | told
@@ -273,7 +289,7 @@ def qwen2_5_omni(folder: Path) -> Path:
         "{% if part.type == 'image' %}<|vision_bos|><|IMAGE|><|vision_eos|>"
         "{% else %}<|audio_bos|><|AUDIO|><|audio_eos|>{% endif %}"
     )
-    (folder / "chat_template.jinja").write_text(TEMPLATE.replace("<{{ part.type }}>", marks))
+    (folder / "chat_template.jinja").write_text(template.replace("<{{ part.type }}>", marks))
     return folder
 
 

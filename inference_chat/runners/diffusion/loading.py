@@ -10,7 +10,7 @@ from ...errors import InvalidModel
 from ..checkpoint import UNUSED, Checkpoint
 from ..device import Placement, torch_dtype
 from ..loading import explained
-from .pieces import breathe
+from .pieces import let_breathe
 
 
 def load_pipeline(checkpoint: Checkpoint, placement: Placement) -> Any:
@@ -82,15 +82,5 @@ def _part(checkpoint: Checkpoint, name: str, placement: Placement) -> Any:
             f"The {name} of {checkpoint.name} lacks {len(missing)} tensors that its architecture needs, "
             f"first {missing[0]}."
         )
-    _let_breathe(model)
+    let_breathe(model)
     return model.eval()
-
-
-def _let_breathe(model: Any) -> None:
-    from torch import nn
-
-    for group in model.modules():
-        if isinstance(group, nn.ModuleList):
-            for layer in group:
-                if layer is not None:  # where a block does without
-                    layer.register_forward_pre_hook(breathe)

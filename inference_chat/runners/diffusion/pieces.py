@@ -108,6 +108,17 @@ def breathe(*_: object) -> None:
         _give_turn(current, None)
 
 
+def let_breathe(model: Any) -> None:
+    """Have every layer of a model give the turn away now and then."""
+    from torch import nn
+
+    for group in model.modules():
+        if isinstance(group, nn.ModuleList):
+            for layer in group:
+                if layer is not None:  # where a block does without
+                    layer.register_forward_pre_hook(breathe)
+
+
 def _give_turn(call: _Call, item: Any) -> None:
     assert call.parent is not None
     call.parent.switch(item)
