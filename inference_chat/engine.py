@@ -24,8 +24,8 @@ from .worker import StepTooLong
 logger = logging.getLogger(__name__)
 Emit = Callable[[Event], None]
 MUTE = (
-    "{model} has no voice of its own. Leave `model` out, so that a text-to-speech model reads the answer aloud, "
-    "or choose an omni model that speaks; without sound, leave out `speak` (`modalities`)."
+    "{model} has no voice of its own. Choose an omni model that speaks, or `auto`, where a text-to-speech "
+    "model reads the answer aloud; for words alone, leave out `speak` (`modalities`)."
 )
 LIBRARIES = ("torch", "transformers", "diffusers", "tokenizers")
 

@@ -13,7 +13,8 @@ tracking                                       `{"fps", "frame_count", "tracks":
 scenes                                         `{"scenes": [{"start_s", "end_s", "caption"?}]}`
 questions about a clip                         `{"text", "timestamps"}`, seconds of the frames looked at
 speech recognition                             `{"text", "chunks": [{"text", "timestamp"}]}`
-generated clips and sounds                     `{"video", "fps", "frame_count"}`, `{"audio", …}`
+generated clips and sounds                     `{"video", "fps", "frame_count"}`, `{"audio", "sampling_rate"}`
+answers said aloud                             the same `audio` and `sampling_rate` besides
 a plan over several models                     `{"text", "plan": [{"step", "task", "model", "input", "output",
                                                "ms"}], "sources": [{"number", "kind", "medium", …}]}`
 =============================================  ==============================================================
@@ -73,7 +74,7 @@ def outputs_of(request: Request, result: Result) -> list[Output]:
     return list(output) if isinstance(output, list) and len(_indices(request)) > 1 else [output]
 
 
-def _text(_: Request, result: Result) -> JSON:
+def _text(request: Request, result: Result) -> JSON:
     shown: JSON = {"text": result.text}
     if len(result.texts) > 1:
         shown["texts"] = list(result.texts)
@@ -81,7 +82,7 @@ def _text(_: Request, result: Result) -> JSON:
         shown["tokens"] = [token.model_dump(mode="json") for token in result.tokens[0]]
     if result.tool_calls:
         shown["tool_calls"] = [call.model_dump() for call in result.tool_calls[0]]
-    return shown
+    return shown | _sound(request, result)
 
 
 def _labels(request: Request, result: Result) -> Output:
@@ -198,10 +199,6 @@ def _sound(_: Request, result: Result) -> JSON:
     )
 
 
-def _any(request: Request, result: Result) -> JSON:
-    return _text(request, result) | _sound(request, result) | _planned(result)
-
-
 def _planned(result: Result) -> JSON:
     """The steps of a plan, and what its answer rests on; nothing where one model answered."""
     receipt = result.finished.receipt
@@ -264,7 +261,7 @@ SHAPES: dict[Task, Callable[[Request, Result], Output]] = {
     Task.VIDEO_TEXT_TO_TEXT: _about_clip,
     Task.TEXT_TO_VIDEO: _clip,
     Task.IMAGE_TO_VIDEO: _clip,
-    Task.ANY_TO_ANY: _any,
+    Task.ANY_TO_ANY: _answered,
     Task.AUTOMATIC_SPEECH_RECOGNITION: _speech,
     Task.AUDIO_CLASSIFICATION: _labels,
     Task.ZERO_SHOT_AUDIO_CLASSIFICATION: _labels,

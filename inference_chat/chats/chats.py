@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from ..access import Caller
 from ..errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy
+from ..events import AudioReady
 from ..intake import Intake
 from ..jobs import Jobs
 from ..models.models import Models
@@ -25,7 +26,7 @@ from ..sessions.messages import ChatMessage, Session
 from ..sessions.store import Sessions
 from ..settings import Settings
 from ..tasks import Task
-from .turns import Alone, Turn, check_text, failure, kinds_of, outcome, prompt_of
+from .turns import Alone, Turn, aloud, check_text, failure, kinds_of, outcome, prompt_of
 from .unstored import Unstored
 
 __all__ = ["Chats", "Turn"]
@@ -373,10 +374,12 @@ class Chats:
             if (text := turn.text) != stored:
                 await self._checkpoint(turn.reply.id, text)
                 stored = text
+        made = [event.audio for event in turn.job.events if isinstance(event, AudioReady)]
+        parts = tuple([aloud(await self._intake.file(file.data, "audio")) for file in made])
         try:
-            return outcome((await turn.job.result()).finished)
+            return outcome((await turn.job.result()).finished) | {"parts": parts}
         except InferenceChatError as error:
-            return failure(error)
+            return failure(error) | {"parts": parts}
 
     async def _checkpoint(self, reply_id: str, text: str) -> None:
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import InferenceChatError, InvalidRequest, TooLarge
 from ..events import Event, Finished
 from ..jobs import Job
-from ..schema import JSON, Content, Message
+from ..schema import JSON, AudioPart, Content, Media, Message, Sound
 from ..sessions.messages import ChatMessage
 from ..tasks import Kind
 
@@ -101,24 +101,26 @@ def failure(error: InferenceChatError) -> JSON:
     return {"status": "failed", "error": {"code": error.code, "detail": error.detail}}
 
 
+def aloud(sound: Media) -> AudioPart:
+    """A reply's own sound, as it is kept beside its words."""
+    return AudioPart(input_audio=Sound(data=sound.url))
+
+
 def prompt_of(system_prompt: str, path: list[ChatMessage], prefix: str) -> tuple[Message, ...]:
     """What the model reads: empty replies are left out, and neighbours of one speaker joined."""
     messages: list[Message] = []
     if system_prompt.strip():
         messages.append(Message(role="system", content=system_prompt))
     for stored in path:
-        if not stored.content:
+        # What a reply said aloud is in its words, and models hear the person alone.
+        content = stored.text if stored.role == "assistant" else stored.content
+        if not content:
             continue
         last = messages[-1] if messages else None
-        if (
-            last
-            and last.role == stored.role
-            and isinstance(last.content, str)
-            and isinstance(stored.content, str)
-        ):
-            messages[-1] = Message(role=last.role, content=f"{last.content}\n\n{stored.content}")
+        if last and last.role == stored.role and isinstance(last.content, str) and isinstance(content, str):
+            messages[-1] = Message(role=last.role, content=f"{last.content}\n\n{content}")
         else:
-            messages.append(Message(role=stored.role, content=stored.content))
+            messages.append(Message(role=stored.role, content=content))
     if prefix:
         messages.append(Message(role="assistant", content=prefix))
     return tuple(messages)

@@ -11,6 +11,7 @@ from ..sessions.messages import ChatMessage
 logger = logging.getLogger(__name__)
 Finish = Callable[..., Awaitable[ChatMessage]]
 RETRY_SECONDS = 5.0
+LEFT_OUT = ("text", "parts", "receipt", "error")
 KEPT = "This answer could not be stored yet: {reason} It is kept in memory, and stored as soon as that works."
 
 
@@ -40,7 +41,7 @@ class Unstored:
         if (end := self._ends.get(message.id)) is None or message.status != "writing":
             return message
         error = {"code": StorageFailed.code, "detail": KEPT.format(reason=self._reasons[message.id])}
-        fields = {name: value for name, value in end.items() if name not in ("text", "receipt", "error")}
+        fields = {name: value for name, value in end.items() if name not in LEFT_OUT}
         return message.model_copy(
             update={**fields, "content": end["text"], "error": end.get("error") or error}
         )

@@ -9,6 +9,8 @@ from ..errors import InvalidModel, UnsafeModel
 from ..runners.checkpoint import INDEX, PICKLES, WHOLE
 
 BESIDE: Final = (".json", ".txt", ".model", ".jinja")
+VOICES: Final = "spk_dict.pt"
+"""The voices of an omni model: the only file of another kind, which `runners/aloud.py` reads."""
 LARGEST_BESIDE: Final = 128 << 20
 WEIGHTS: Final = ".safetensors"
 
@@ -51,7 +53,7 @@ def chosen(hub_id: str, files: Sequence[File]) -> tuple[File, ...]:
     beside = [
         file
         for file in files
-        if file.path == "README.md" or (file.path.endswith(BESIDE) and file.size <= LARGEST_BESIDE)
+        if file.path in ("README.md", VOICES) or (file.path.endswith(BESIDE) and file.size <= LARGEST_BESIDE)
     ]
     return (*beside, *picked)
 

@@ -5,6 +5,7 @@ message with the same models makes the same plan.
 """
 
 import asyncio
+import re
 
 from ..engine import Emit, Engine
 from ..errors import InvalidRequest
@@ -24,6 +25,8 @@ from .scenes import Scenes, captioned
 from .steps import Steps, Stopped, named
 
 MOST_FILES = 16
+MARK = re.compile(r"\s*\[\d+\]")
+"""How an answer names its sources, which is not said aloud."""
 HEARD_BEFORE = 6
 """Sounds of earlier messages that are listened to again; what was heard then is still in the cache."""
 
@@ -50,7 +53,7 @@ class Planner:
         steps = Steps(self._engine, self._models, request, emit, job)
         book = Book()
         try:
-            await _Plan(steps, parts_of(request), book).answer()
+            await _Plan(steps, parts_of(request), book).told()
             reasons: tuple[FinishReason, ...] = steps.reasons
         except Stopped:
             reasons = ("cancelled",)
@@ -80,6 +83,21 @@ class _Plan:
         self._steps, self._parts, self._book = steps, parts, book
         self._looking = Looking(steps, parts, book)
         self._heard: dict[str, Heard] = {}
+
+    async def told(self) -> None:
+        """The answer, and where it is wanted aloud, its sound."""
+        options = self._steps.request.options
+        if not getattr(options, "speak", False):
+            return await self.answer()
+        speaker = self._steps.need(Task.TEXT_TO_SPEECH, "Reading the answer aloud")
+        await self.answer()
+        if self._steps.said or not any(letter.isalnum() for letter in self._steps.text):
+            return None
+        voice = str(getattr(options, "voice", None) or "")
+        given = {"voice": int(voice)} if voice.isdecimal() else {}
+        words = MARK.sub("", self._steps.text).strip()
+        await self._steps.do(Task.TEXT_TO_SPEECH, speaker, "the answer", output_of, prompt=words, given=given)
+        return None
 
     async def answer(self) -> None:
         """Take the steps, and tell the answer."""

@@ -6,14 +6,16 @@ from typing import Any
 
 from ..engine import Emit, Engine
 from ..errors import InferenceChatError, ModelNotFound
-from ..events import Event, Finished, FinishReason, Progress, Result, Step, TextDelta, Usage
+from ..events import AudioReady, Event, Finished, FinishReason, Progress, Result, Step, TextDelta, Usage
 from ..jobs import Job
 from ..models.models import Models
 from ..registry.registry import ModelRecord
+from ..registry.senses import VOICE
 from ..runners import OPTIONS
 from ..schema import JSON, Media, Message, Request
 from ..tasks import Kind, Task
 
+OF_VOICES = ("speak", "voice")
 NOUNS = {"image": "picture", "audio": "sound", "video": "clip"}
 
 
@@ -32,6 +34,8 @@ class Steps:
         self.usage = Usage()
         self.compute_ms = 0.0
         self.first: float | None = None
+        self.text = ""
+        self.said = False
         self.reasons: tuple[FinishReason, ...] = ("stop",)
 
     def who(self, *tasks: Task) -> tuple[Task, ModelRecord] | None:
@@ -71,13 +75,14 @@ class Steps:
         writes: bool = False,
     ) -> Result:
         """Run one step; what it `writes` is the answer, and told as it grows. Raises what the model does."""
+        given = {name: value for name, value in (given or {}).items() if _takes(record, task, name)}
         request = Request(
             task=task,
             model=record.id,
             prompt=prompt,
             messages=tuple(messages),
             media=tuple(media),
-            options=self._models.parameters(record, task, given or {}),
+            options=self._models.parameters(record, task, given),
             use_cache=self.request.use_cache if writes else True,
             timeout_ms=self.request.timeout_ms,
         )
@@ -90,13 +95,14 @@ class Steps:
         except InferenceChatError as error:
             self._end(step, began, "failed", error.detail)
             raise
-        self._end(step, began, "done", shown(request, result))
+        self._end(step, began, "done", _without_sound(shown(request, result)))
         self._count(result.finished, writes)
         return result
 
     def write(self, text: str) -> None:
         """Tell a piece of the answer."""
         self.first = self.first or self._now()
+        self.text += text
         self._emit(TextDelta(text=text))
 
     def note(self, text: str) -> None:
@@ -110,6 +116,9 @@ class Steps:
             events.append(event)
             if isinstance(event, TextDelta) and writes and event.choice == 0:
                 self.write(event.text)
+            elif isinstance(event, AudioReady) and (writes or request.task == Task.TEXT_TO_SPEECH):
+                self.said = True
+                self._emit(event)
             elif isinstance(event, Progress):
                 self._emit(event if event.detail else event.model_copy(update={"detail": request.model}))
 
@@ -136,6 +145,18 @@ class Steps:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _takes(record: ModelRecord, task: Task, name: str) -> bool:
+    """Whether a parameter of the plan is one of this step: only models with a voice are told of voices."""
+    return name not in OF_VOICES or VOICE in record.capabilities or task == Task.TEXT_TO_SPEECH
+
+
+def _without_sound(output: Any) -> Any:
+    """What a step tells of its output: a sound is an event of its own, and would be kept twice."""
+    if not isinstance(output, dict):
+        return output
+    return {name: value for name, value in output.items() if name != "audio"}
 
 
 def named(media: Sequence[Media], one: Media) -> str:

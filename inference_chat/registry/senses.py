@@ -5,6 +5,8 @@ from .catalog import ModelRecord
 
 ASKED = (Task.VISUAL_QUESTION_ANSWERING, Task.IMAGE_TO_TEXT, Task.VIDEO_TEXT_TO_TEXT)
 """What is answered by a plan where no single model does it."""
+VOICE = "Voice"
+"""What models can do that say their answers in a voice of their own, in the words people read."""
 NOUNS: dict[Kind, str] = {"image": "pictures", "audio": "sounds", "video": "clips"}
 AUTO = ModelRecord(
     name="auto",

@@ -37,7 +37,7 @@ SHARED = frozenset(
 
 
 def with_voice(known: Any) -> Any:
-    """What loads a whole model, without the file of voices that its class demands before it is asked to speak."""
+    """What loads a whole model, also where the file of voices is missing that its class demands."""
     from transformers import PreTrainedModel
 
     return SimpleNamespace(from_pretrained=partial(PreTrainedModel.from_pretrained.__func__, known))

@@ -4,11 +4,12 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event as Flag
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import InvalidRequest, UnsupportedTask
 from ..events import AudioReady, Event, File, Finished, Progress
 from ..media import Sound, wav_bytes
+from ..registry.senses import VOICE
 from .aloud import RATE, Remembering, fitted, say, with_voice
 from .checkpoint import Checkpoint
 from .device import Placement
@@ -37,8 +38,6 @@ class Aloud(Prompt):
 class OmniRunner(MultimodalRunner):
     """A model of several: one reads and writes, and, where the files have them, two more speak."""
 
-    VOICE: ClassVar[str] = "Voice"
-
     def __init__(self, checkpoint: Checkpoint, placement: Placement) -> None:
         super().__init__(checkpoint, placement)
         self._whole: Any = None
@@ -47,7 +46,7 @@ class OmniRunner(MultimodalRunner):
 
     @classmethod
     def abilities(cls, checkpoint: Checkpoint) -> tuple[str, ...]:
-        return (*cls.capabilities, cls.VOICE) if has_voice(checkpoint) else cls.capabilities
+        return (*cls.capabilities, VOICE) if has_voice(checkpoint) else cls.capabilities
 
     @classmethod
     def estimate(cls, checkpoint: Checkpoint, bytes_per_element: int) -> int:

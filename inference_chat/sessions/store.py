@@ -14,12 +14,13 @@ from sqlalchemy import delete, insert, select, update
 from ..database import Stored, clean
 from ..errors import Conflict, InvalidRequest
 from ..events import Receipt, Timing, Usage
-from ..schema import JSON, Content, explain, new_id, now
+from ..schema import JSON, Content, Part, TextPart, explain, new_id, now
 from .archives import ids_of
 from .messages import (
     ChatMessage,
     Feedback,
     Session,
+    content_columns,
     messages,
     sessions,
     title_of,
@@ -199,6 +200,7 @@ class Sessions(Stored):
         *,
         status: Literal["complete", "interrupted", "cancelled", "failed"],
         text: str,
+        parts: tuple[Part, ...] = (),
         finish_reason: str | None = None,
         usage: Usage | None = None,
         timing: Timing | None = None,
@@ -207,11 +209,13 @@ class Sessions(Stored):
         error: JSON | None = None,
         model: str | None = None,
     ) -> ChatMessage:
-        """End a reply with all there is to know about it; raises `MessageNotFound` if it was cleared."""
+        """End a reply with all there is to know about it; raises `MessageNotFound` if it was cleared.
+
+        `parts` are the files of the reply, beside its text.
+        """
         known = receipt.model_dump(mode="json") if isinstance(receipt, Receipt) else receipt
         values = {
-            "text": clean(text),
-            "parts": None,
+            **content_columns((TextPart(text=text), *parts) if parts else text),
             "status": status,
             "finish_reason": finish_reason,
             "usage": usage and usage.model_dump(),

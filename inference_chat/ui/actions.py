@@ -14,7 +14,7 @@ from ..access import Caller
 from ..errors import InferenceChatError, InvalidRequest
 from ..jobs import Job
 from ..registry.catalog import ModelRecord
-from ..registry.senses import AUTO, takes
+from ..registry.senses import AUTO, VOICE, takes
 from ..schema import JSON, Content, explain
 from ..service import Service
 from ..sessions.messages import Feedback
@@ -47,7 +47,7 @@ class Actions:
     async def boot(self, caller: Caller, *, session: str | None = None, mode: str = "chat") -> JSON:
         """Everything a page needs that has just been opened; for files of all kinds where `mode` is so."""
         models = await self._models()
-        voice, ears = (self._service.models.first(task) for task in (Task.TEXT_TO_SPEECH, HEARS))
+        voice, ears = self._speaker(), self._service.models.first(HEARS)
         return {
             "models": models,
             "model": AUTO.id if mode == "multimodal" else self._default(models),
@@ -68,7 +68,8 @@ class Actions:
         """The controls of the settings panel for `model`."""
         record = await self._service.models.get(model)
         options = self._service.models.options(model)
-        return {"controls": controls(options, record.get("parameters") or {}, NOT_FOR_CHAT)}
+        voiced = VOICE in record["capabilities"] or (model == AUTO.id and self._speaker() is not None)
+        return {"controls": controls(options, record.get("parameters") or {}, NOT_FOR_CHAT, voiced=voiced)}
 
     async def sessions(self, caller: Caller, *, query: str = "", before: datetime | None = None) -> JSON:
         found = await self._chats.list(caller, query=query, limit=PAGE, before=before)
@@ -244,6 +245,10 @@ class Actions:
             sort="name",
         )
         return [auto_view(), *(model_view(record) for record in found)]
+
+    def _speaker(self) -> ModelRecord | None:
+        """The model that reads answers aloud."""
+        return self._service.models.first(Task.TEXT_TO_SPEECH)
 
     def _default(self, models: list[JSON]) -> str | None:
         try:

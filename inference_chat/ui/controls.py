@@ -9,13 +9,18 @@ from typing import Any
 from ..schema import JSON, Options
 
 
-def controls(options: type[Options], defaults: JSON, leave_out: frozenset[str] = frozenset()) -> list[JSON]:
-    """One control for each field; `defaults` are the model's own and come before those of the class."""
+def controls(
+    options: type[Options], defaults: JSON, leave_out: frozenset[str] = frozenset(), *, voiced: bool = False
+) -> list[JSON]:
+    """One control for each field; `defaults` are the model's own and come before those of the class.
+
+    Those of a voice are for models that are `voiced`.
+    """
     schema = options.model_json_schema()
     return [
         control(name, spec, defaults.get(name, spec.get("default")))
         for name, spec in schema.get("properties", {}).items()
-        if name not in leave_out and not spec.get("x-programs")
+        if name not in leave_out and not spec.get("x-programs") and (voiced or not spec.get("x-voiced"))
     ]
 
 

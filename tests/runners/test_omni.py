@@ -29,14 +29,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return SPEAKING[request.param](tmp_path_factory.mktemp("tiny") / request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def voiced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _voiced(tmp_path_factory)
-
-
-@lru_cache(maxsize=1)
-def _voiced(factory: pytest.TempPathFactory) -> Path:
-    return qwen2_5_omni_voiced(factory.mktemp("tiny") / "omni")
+    return qwen2_5_omni_voiced(tmp_path_factory.mktemp("tiny") / "omni")
 
 
 @lru_cache(maxsize=2)
@@ -116,7 +111,7 @@ def test_voices_differ_and_go_by_their_names(folder: Path, tmp_path: Path):
 
 
 def test_an_unknown_voice_is_refused_with_those_there_are(folder: Path, tmp_path: Path):
-    with pytest.raises(InvalidRequest, match="(?i)chelsie"):
+    with pytest.raises(InvalidRequest, match=r"(?i)chelsie"):
         events(opened(folder), asked(tmp_path, voice="alloy"))
 
 

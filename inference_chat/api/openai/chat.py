@@ -12,13 +12,16 @@ from starlette.responses import JSONResponse, Response
 
 from ...access import Caller
 from ...errors import InvalidRequest
-from ...events import Finished, Result, TextDelta, ToolCallDelta
+from ...events import AudioReady, Finished, Result, TextDelta, ToolCallDelta
 from ...jobs import Job
+from ...media.encoding import SoundFormat
+from ...registry.senses import AUTO
 from ...schema import JSON, Content, Message, ToolCall
 from ...service import Service
 from ...tasks import Group
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
+from .spoken import AudioAsked, spoken
 from .wire import FINISHED, WIRE, Asked, Started, begun, chat_logprobs, unsupported, usage_of, writing
 
 EXAMPLE: JSON = {
@@ -38,9 +41,12 @@ class ChatTurn(BaseModel):
     tool_calls: tuple[ToolCall, ...] | None = None
     tool_call_id: str | None = None
     name: str | None = None
+    audio: JSON | None = Field(None, description="Taken and not used: `content` has its words.")
 
     @property
     def message(self) -> Message:
+        if self.content is None and self.audio and not self.tool_calls:
+            raise InvalidRequest("messages: sounds are not kept; send what was said as `content`.")
         role = "system" if self.role == "developer" else self.role
         calls = self.tool_calls or () if role == "assistant" else ()
         name = self.name if role == "tool" else None
@@ -71,10 +77,10 @@ class ChatRequest(Asked):
     )
     tool_choice: Any = Field(None, description="`none`, `auto`, `required`, or the function to call.")
     parallel_tool_calls: bool | None = None
-    modalities: tuple[Literal["text"], ...] | None = Field(
-        None, description="Only text; see `/v1/audio/speech`."
+    modalities: tuple[Literal["text", "audio"], ...] | None = Field(
+        None, description="With `audio`, the answer is said aloud too."
     )
-    audio: JSON | None = Field(None, description="Only unset.")
+    audio: AudioAsked | None = Field(None, description="How it sounds, where `modalities` has `audio`.")
     functions: list[JSON] | None = Field(None, description="Only unset: the older name of `tools`.")
     function_call: Any = Field(None, description="Only unset: the older name of `tool_choice`.")
     web_search_options: JSON | None = Field(None, description="Only unset.")
@@ -87,7 +93,7 @@ class ChatRequest(Asked):
         """Parameters of the run; raises `InvalidRequest` for what cannot be honoured."""
         if self.functions or self.function_call:
             raise InvalidRequest("functions: use `tools` and `tool_choice`, which took their place.")
-        unsupported(audio=self.audio, web_search_options=self.web_search_options is not None)
+        unsupported(web_search_options=self.web_search_options is not None)
         if self.top_logprobs and not self.logprobs:
             raise InvalidRequest("top_logprobs: needs `logprobs` to be true.")
         names = {"response_format", "tools", "tool_choice", "parallel_tool_calls"}
@@ -97,7 +103,18 @@ class ChatRequest(Asked):
             told["max_tokens"] = longest
         if self.logprobs:
             told["logprobs"] = self.top_logprobs or 0
-        return told
+        return told | ({"speak": True} | (self.audio or AudioAsked()).voiced if self.aloud else {})
+
+    @property
+    def aloud(self) -> bool:
+        """Whether the answer is wanted as a sound too."""
+        return "audio" in (self.modalities or ())
+
+    @property
+    def sound(self) -> SoundFormat:
+        """The form of that sound."""
+        told = self.audio or AudioAsked()
+        return "pcm" if told.format == "pcm16" else told.format
 
 
 async def create_chat_completion(
@@ -108,14 +125,14 @@ async def create_chat_completion(
     if body.stream:
         await begun(request, job)
         usage = bool(body.stream_options and body.stream_options.include_usage)
-        return stream(_chunks(job, usage=usage), only_reader(job), WIRE)
-    return JSONResponse(await wait(request, only_reader(job), lambda: _whole(job)))
+        return stream(_chunks(job, body.sound, usage=usage), only_reader(job), WIRE)
+    return JSONResponse(await wait(request, only_reader(job), lambda: _whole(job, body.sound)))
 
 
 async def start_chat_completion(service: Service, caller: Caller, body: ChatRequest) -> Started:
     """The same for a row of a batch."""
     job = await _start(service, caller, body)
-    return Started((job,), lambda: _whole(job))
+    return Started((job,), lambda: _whole(job, body.sound))
 
 
 async def _start(service: Service, caller: Caller, body: ChatRequest) -> Job:
@@ -128,17 +145,21 @@ async def start_chat(
 ) -> Job:
     """Begin the answer to a conversation; raises what is wrong with it."""
     group: Group | None = "text" if all(isinstance(one.content, str) for one in messages) else None
+    if parameters.get("speak") and model is None:
+        model = AUTO.id  # few models have a voice: one with it answers, or another reads the answer aloud
     job = await service.infer(caller, group=group, model=model, messages=messages, parameters=parameters)
     writing(job)
     return job
 
 
-async def _whole(job: Job) -> JSON:
+async def _whole(job: Job, form: SoundFormat) -> JSON:
     result: Result = await job.result()
+    sounds = [one for one in result.outcomes if isinstance(one, AudioReady)]
+    audio = {"audio": await spoken(job, sounds[0], result.text, form)} if sounds else {}
     choices = [
         {
             "index": index,
-            "message": _said(text, result.tool_calls[index] if result.tool_calls else ()),
+            "message": _said(text, result.tool_calls[index] if result.tool_calls else ()) | audio,
             "logprobs": chat_logprobs(tokens),
             "finish_reason": FINISHED[reason],
         }
@@ -155,7 +176,7 @@ def _said(text: str, calls: tuple[ToolCall, ...]) -> JSON:
     return said | ({"tool_calls": [call.model_dump() for call in calls]} if calls else {})
 
 
-async def _chunks(job: Job, *, usage: bool) -> AsyncGenerator[JSON, None]:
+async def _chunks(job: Job, form: SoundFormat, *, usage: bool) -> AsyncGenerator[JSON, None]:
     head = _head(job, "chat.completion.chunk") | ({"usage": None} if usage else {})
     spoken: set[int] = set()
     async with aclosing(job.watch()) as events:
@@ -169,6 +190,8 @@ async def _chunks(job: Job, *, usage: bool) -> AsyncGenerator[JSON, None]:
                     role = {} if index in spoken else {"role": "assistant", "content": None}
                     spoken.add(index)
                     yield head | _choice(index, role | {"tool_calls": [_called(event)]})
+                case AudioReady():
+                    yield head | _choice(0, {"audio": await spoken(job, event, job.text(), form)})
                 case Finished():
                     for index, reason in enumerate(event.finish_reasons):
                         role = {} if index in spoken else {"role": "assistant", "content": ""}

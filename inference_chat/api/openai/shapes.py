@@ -36,6 +36,9 @@ class ChatAnswer(Shape):
     role: Literal["assistant"]
     content: str | None
     tool_calls: list[ToolCall] | None = None
+    audio: JSON | None = Field(
+        None, description="`id`, `data` in base64, `transcript`: where `modalities` asked for it."
+    )
 
 
 class ChatChoice(Shape):

@@ -14,6 +14,7 @@ function messageNode(message) {
   if (!writing) cite(body, message.sources);
   if (mine && message.files.length) node.append(el("div", { class: "ic-sent" }, filesNode(message.files), message.text ? body : null));
   else node.append(body);
+  if (!mine && message.files.length) node.append(filesNode(message.files));
   if (writing) node.append(stepsNode([]), el("div", { class: "ic-status", role: "status" }, el("i"), el("i"), el("i"), el("span")));
   else node.append(...evidence(message), ...outcome(message), footer(message, mine));
   return node;
