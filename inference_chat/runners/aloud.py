@@ -9,7 +9,7 @@ import warnings
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from ..errors import InvalidModel
 from .diffusion.pieces import let_breathe
@@ -137,8 +137,15 @@ class _Speaker:
         return getattr(self._model, name)
 
 
-def say(model: Any, steps: Remembering, voice: str, ends: list[int]) -> tuple[Any, tuple[str, ...]]:
-    """Samples (count,) in float32 of what was written, and what the listener should know."""
+class Said(NamedTuple):
+    """Samples (count,) in float32, and whether there would have been more."""
+
+    wave: Any
+    cut: bool
+
+
+def say(model: Any, steps: Remembering, voice: str, ends: list[int]) -> Said | None:
+    """What was written, said; None where the model finds nothing to say."""
     import torch
 
     ids = steps.inputs["input_ids"]
@@ -161,10 +168,13 @@ def say(model: Any, steps: Remembering, voice: str, ends: list[int]) -> tuple[An
     hook = model.talker.model.register_forward_pre_hook(codes)
     try:
         _, wave = made(speaker, input_ids=ids, speaker=voice, generation_mode="audio", **how, **inputs)
+    except RuntimeError:
+        if codes.count > 1:
+            raise
+        return None  # it ended with its first code, and transformers makes no wave of none
     finally:
         hook.remove()
-    cut = ("The voice was cut off at its longest answer.",) if codes.count >= most else ()
-    return wave.detach().reshape(-1).float().cpu().numpy(), cut
+    return Said(wave.detach().reshape(-1).float().cpu().numpy(), codes.count >= most)
 
 
 def _ends(talker: Any) -> list[int]:

@@ -25,7 +25,9 @@ VOICE_PARTS = ("talker", "token2wav", "code2wav")
 IN_FLOAT = "token2wav"
 """Computed in float32, whatever the format of the others."""
 SAYING = Progress(phase="working", detail="saying the answer")
-TOO_SHORT = "There was nothing to say aloud: the answer has no words."
+SILENT = "The model said nothing aloud to this answer."
+
+CUT = "The voice was cut off: so much of it is made for an answer of this length, and no more."
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class OmniRunner(MultimodalRunner):
             yield end
             return
         if not steps.has_words:
-            yield end.model_copy(update={"notes": (*end.notes, TOO_SHORT)})
+            yield _noted(end, SILENT)
             return
         ends = sorted(self._ends | steps.ends)
         with Pieces(partial(say, self._whole, steps, voice, ends), self._lane, seed) as pieces:
@@ -129,10 +131,17 @@ class OmniRunner(MultimodalRunner):
                     yield end.model_copy(update={"finish_reasons": ("cancelled",)})
                     return
                 yield SAYING
-        wave, notes = pieces.result
-        sound = Sound(wave[:, None], RATE)
+        said = pieces.result
+        if said is None:
+            yield _noted(end, SILENT)
+            return
+        sound = Sound(said.wave[:, None], RATE)
         yield AudioReady(audio=File(data=wav_bytes(sound), media_type="audio/wav"), rate=RATE)
-        yield end.model_copy(update={"notes": (*end.notes, *notes)})
+        yield _noted(end, CUT) if said.cut else end
+
+
+def _noted(end: Finished, note: str) -> Finished:
+    return end.model_copy(update={"notes": (*end.notes, note)})
 
 
 def has_voice(checkpoint: Checkpoint) -> bool:

@@ -1,5 +1,6 @@
 """Tiny random omni models with a voice of their own, made as their makers write them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ from .tiny_media import TEMPLATE, Build, ends, llama, tokenizer
 ROPE = {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 10000.0}
 
 
-def _voiced(thinker: dict[str, Any], words: Any) -> Any:
-    """Twelve codes of sound and four special ones; a wave of a few samples for each."""
+def _voiced(thinker: dict[str, Any], words: Any, codes: int) -> Any:
+    """So many codes of sound and four special ones; a wave of a few samples for each."""
     from transformers import Qwen2_5OmniConfig
 
     number = words.convert_tokens_to_ids
@@ -20,14 +21,14 @@ def _voiced(thinker: dict[str, Any], words: Any) -> Any:
         if name.endswith(("token_index", "token_id")) and "audio_token_id" not in name
     }
     talker = shared | {
-        "vocab_size": 16,
+        "vocab_size": codes + 4,
         "tts_text_start_token_id": number("<|user|>"),
         "tts_text_end_token_id": number("<|end|>"),
         "tts_text_pad_token_id": number("<|assistant|>"),
-        "tts_codec_pad_token_id": 12,
-        "tts_codec_start_token_id": 13,
-        "tts_codec_end_token_id": 14,
-        "tts_codec_mask_token_id": 15,
+        "tts_codec_pad_token_id": codes,
+        "tts_codec_start_token_id": codes + 1,
+        "tts_codec_end_token_id": codes + 2,
+        "tts_codec_mask_token_id": codes + 3,
         "embedding_size": 48,
         "hidden_size": 48,
         "intermediate_size": 64,
@@ -44,7 +45,7 @@ def _voiced(thinker: dict[str, Any], words: Any) -> Any:
         "num_attention_heads": 2,
         "head_dim": 16,
         "emb_dim": 16,
-        "num_embeds": 16,
+        "num_embeds": codes + 4,
         "mel_dim": 8,
         "look_ahead_layers": [1],
         "look_backward_layers": [0],
@@ -68,11 +69,11 @@ def _voiced(thinker: dict[str, Any], words: Any) -> Any:
     return Qwen2_5OmniConfig(thinker_config=thinker, talker_config=talker, token2wav_config=parts)
 
 
-def qwen2_5_omni_voiced(folder: Path) -> Path:
-    """With the voices Chelsie and Ethan."""
+def qwen2_5_omni_voiced(folder: Path, codes: int = 60) -> Path:
+    """With the voices Chelsie and Ethan, who say more the more codes there are."""
     import torch
 
-    qwen2_5_omni(folder, _voiced)
+    qwen2_5_omni(folder, partial(_voiced, codes=codes))
     made = torch.Generator().manual_seed(5)
     voices = {
         name: {

@@ -21,7 +21,7 @@ from ...service import Service
 from ...tasks import Group
 from ..dependencies import TheCaller, TheService
 from ..streaming import only_reader, stream, wait
-from .spoken import AudioAsked, spoken
+from .spoken import AudioAsked, sounding
 from .wire import FINISHED, WIRE, Asked, Started, begun, chat_logprobs, unsupported, usage_of, writing
 
 EXAMPLE: JSON = {
@@ -155,7 +155,7 @@ async def start_chat(
 async def _whole(job: Job, form: SoundFormat) -> JSON:
     result: Result = await job.result()
     sounds = [one for one in result.outcomes if isinstance(one, AudioReady)]
-    audio = {"audio": await spoken(job, sounds[0], result.text, form)} if sounds else {}
+    audio = {"audio": await sounding(job, sounds[0], result.text, form)} if sounds else {}
     choices = [
         {
             "index": index,
@@ -191,7 +191,7 @@ async def _chunks(job: Job, form: SoundFormat, *, usage: bool) -> AsyncGenerator
                     spoken.add(index)
                     yield head | _choice(index, role | {"tool_calls": [_called(event)]})
                 case AudioReady():
-                    yield head | _choice(0, {"audio": await spoken(job, event, job.text(), form)})
+                    yield head | _choice(0, {"audio": await sounding(job, event, job.text(), form)})
                 case Finished():
                     for index, reason in enumerate(event.finish_reasons):
                         role = {} if index in spoken else {"role": "assistant", "content": ""}

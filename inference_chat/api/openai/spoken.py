@@ -38,7 +38,7 @@ class AudioAsked(BaseModel):
         return {"voice": self.voice} if named else {}
 
 
-async def spoken(job: Job, event: AudioReady, text: str, form: SoundFormat) -> JSON:
+async def sounding(job: Job, event: AudioReady, text: str, form: SoundFormat) -> JSON:
     """The sound of an answer; it is not kept, so its id is good for nothing afterwards."""
     data, _ = await asyncio.to_thread(encoded, event.audio.data, form)
     return {
