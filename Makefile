@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help run test check bench lm-eval lock clean
+.PHONY: help run test check bench lm-eval torchvision lock clean
 
 help:
 	@echo "make run    start Inference Chat and open http://127.0.0.1:7860"
@@ -45,7 +45,7 @@ lock:
 	  $(frozen) | grep -vxFf requirements.txt; } > requirements-dev.txt
 
 clean:
-	rm -rf $(VENV) $(VENV)-lm-eval .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-lm-eval $(VENV)-torchvision .mypy_cache .ruff_cache .pytest_cache
 
 # A stamp is as old as the installation it stands for, so pip runs only after its file has changed.
 $(VENV)/run.stamp: requirements.txt | $(VENV)/bin/python
@@ -56,13 +56,15 @@ $(VENV)/dev.stamp: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(PIP) install --quiet -r requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp
 
-# lm-eval needs older packages than the app: an environment of its own, which falls back on ours.
-lm-eval: $(VENV)-lm-eval/stamp
-$(VENV)-lm-eval/stamp: requirements-lm-eval.txt $(VENV)/dev.stamp
-	rm -rf $(VENV)-lm-eval && $(PYTHON) -m venv $(VENV)-lm-eval
+# Environments of their own, which fall back on ours: lm-eval needs older packages than the app, and the app's
+# tests are to run where torchvision is not.
+lm-eval torchvision: %: $(VENV)-%/stamp
+$(VENV)-torchvision/stamp: HOW := --no-deps
+$(VENV)-%/stamp: requirements-%.txt $(VENV)/dev.stamp
+	rm -rf $(VENV)-$* && $(PYTHON) -m venv $(VENV)-$*
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-	  > "$$($(VENV)-lm-eval/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth"
-	$(VENV)-lm-eval/bin/python -m pip --disable-pip-version-check install --quiet -r requirements-lm-eval.txt
+	  > "$$($(VENV)-$*/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth"
+	$(VENV)-$*/bin/python -m pip --disable-pip-version-check install --quiet $(HOW) -r requirements-$*.txt
 	@touch $@
 
 # The clients in JavaScript; where npm is missing or reaches no registry, their tests are skipped and say so.

@@ -84,13 +84,13 @@ OPTIONS: dict[Task, type[Options]] = {
 class Family(NamedTuple):
     """Architectures with names that end alike, the runner that serves them, and what they can do.
 
-    `key` is a field that the config must have besides, where the name alone does not tell.
+    `keys` are fields that the config must have besides, where the name alone does not tell.
     """
 
     end: str
     runner: type[Runner]
     tasks: tuple[Task, ...]
-    key: str | None = None
+    keys: str = ""
 
 
 SEES = (
@@ -190,6 +190,8 @@ FAMILIES: tuple[Family, ...] = (
     *SOUNDS,
     *(Family(end, CaptionRunner, CAPTIONS) for end in CAPTION_MODELS),
     Family("BlipForQuestionAnswering", CaptionRunner, (Task.VISUAL_QUESTION_ANSWERING,)),
+    Family("ForConditionalGeneration", MultimodalRunner, SEES_AND_LISTENS, "vision_config audio_config"),
+    Family("ForCausalLM", MultimodalRunner, SEES_AND_LISTENS, "vision_config audio_config"),
     Family("ForConditionalGeneration", MultimodalRunner, SEES, "vision_config"),
     Family("ForCausalLM", MultimodalRunner, SEES, "vision_config"),
     Family("ForConditionalGeneration", MultimodalRunner, LISTENS, "audio_config"),
@@ -213,9 +215,8 @@ def family_of(checkpoint: Checkpoint) -> Family:
     if checkpoint.framework == "diffusers":
         return Family("Pipeline", DiffusionRunner, tasks_of(checkpoint.config))
     for family in FAMILIES:
-        if checkpoint.architecture.endswith(family.end) and (
-            family.key is None or family.key in checkpoint.config
-        ):
+        keyed = all(checkpoint.config.get(key) is not None for key in family.keys.split())
+        if checkpoint.architecture.endswith(family.end) and keyed:
             return family
     shown = checkpoint.architecture or checkpoint.config.get("model_type") or "unknown"
     raise UnsupportedTask(

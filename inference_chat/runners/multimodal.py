@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from inspect import signature
 from threading import Event as Flag
 from typing import Any, ClassVar
 
@@ -99,9 +100,9 @@ class MultimodalRunner(TextRunner):
         yield from self._written(prompt, options, stop)
 
     def _steps(self, prompt: Prompt) -> PreparedSteps:
-        return PreparedSteps(self._model, self._inputs(prompt), max_new_tokens=self._window)
+        return PreparedSteps(self._model, self._tensors(prompt), max_new_tokens=self._window)
 
-    def _inputs(self, prompt: Prompt) -> dict[str, Any]:
+    def _tensors(self, prompt: Prompt) -> dict[str, Any]:
         return moved(prompt.inputs or {"input_ids": self._tensor([prompt.ids])}, self._model)
 
     def _read(self, prompt: Prompt, stop: Flag) -> Generator[Event, None, Begun | int]:
@@ -132,8 +133,17 @@ def senses_of(processor: Any) -> Senses:
         image=getattr(processor, "image_processor", None) is not None,
         video=prepares_clips(processor),
         rate=int(ears.sampling_rate) if ears is not None else None,
-        hears=getattr(ears, "chunk_length", None),
+        hears=_hears(ears),
     )
+
+
+def _hears(ears: Any) -> float | None:
+    """Seconds of a sound that are prepared at once; of a longer one the rest would be left out."""
+    told: float | None = getattr(ears, "chunk_length", None)
+    if ears is None or told:
+        return told
+    longest = signature(ears.__call__).parameters.get("max_length")
+    return longest.default / ears.sampling_rate if longest and longest.default else None
 
 
 def moved(inputs: dict[str, Any], model: Any) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class OmniRunner(MultimodalRunner):
     def _steps(self, prompt: Prompt) -> PreparedSteps:
         if not isinstance(prompt, Aloud):
             return super()._steps(prompt)
-        inputs = self._inputs(prompt)
+        inputs = self._tensors(prompt)
         prompt.steps.append(Remembering(self._whole, inputs, max_new_tokens=self._window))
         return prompt.steps[0]
 

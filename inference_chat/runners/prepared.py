@@ -180,7 +180,11 @@ def _numbers(ids: Any) -> list[int]:
 def _has_media(kwargs: dict[str, Any]) -> bool:
     from transformers.generation.utils import MULTIMODAL_INPUTS_TO_DROP_OUTSIDE_PREFILL as MEDIA
 
-    return any(kwargs.get(name) is not None for name in MEDIA if name != "mm_encoder_outputs")
+    # What was encoded before is there for every model, and empty where there was nothing to encode.
+    encoded = kwargs.get("mm_encoder_outputs")
+    return bool(encoded) or any(
+        kwargs.get(name) is not None for name in MEDIA if name != "mm_encoder_outputs"
+    )
 
 
 def _chosen(value: Any, index: Any, rows: int) -> Any:

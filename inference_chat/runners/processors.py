@@ -5,6 +5,7 @@ Here they load all the same, for pictures and sounds: clips are then shown to th
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from .checkpoint import Checkpoint
@@ -18,9 +19,13 @@ def load_processor(checkpoint: Checkpoint) -> Any:
     from transformers import AutoProcessor
     from transformers.utils.import_utils import is_torchvision_available
 
-    known = None if is_torchvision_available() else _class_of(checkpoint)
+    known = _class_of(checkpoint)
     if known is None or "video_processor" not in known.get_attributes():
         return load_reader(AutoProcessor, checkpoint)
+    if is_torchvision_available():
+        # Without settings for clips transformers may take a processor for its own video processor, for ever.
+        with suppress(RecursionError):
+            return load_reader(AutoProcessor, checkpoint)
     return load_reader(_without_clips(known, checkpoint), checkpoint)
 
 

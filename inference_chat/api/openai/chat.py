@@ -94,6 +94,8 @@ class ChatRequest(Asked):
         if self.functions or self.function_call:
             raise InvalidRequest("functions: use `tools` and `tool_choice`, which took their place.")
         unsupported(web_search_options=self.web_search_options is not None)
+        if self.audio and not self.aloud:
+            raise InvalidRequest('audio: goes with `modalities` of ["text", "audio"].')
         if self.top_logprobs and not self.logprobs:
             raise InvalidRequest("top_logprobs: needs `logprobs` to be true.")
         names = {"response_format", "tools", "tool_choice", "parallel_tool_calls"}
