@@ -10,6 +10,7 @@ import pytest
 from inference_chat.events import Event, Result
 from inference_chat.media import open_image
 from inference_chat.runners.multimodal import MultimodalRunner
+from inference_chat.runners.prepared import PREFILL_CHUNK
 from inference_chat.schema import Media
 from inference_chat.tasks import Task
 
@@ -52,6 +53,15 @@ def test_a_question_is_answered_as_by_generate(folder: Path, tmp_path: Path):
     one = picture(tmp_path)
     found = result(opened(folder), request(QUESTION, one, prompt=ASKED))
     assert found.text == generated(opened(folder), ("user", [one, ASKED])) != ""
+
+
+def test_a_picture_in_a_text_of_more_than_one_reading_is_answered_as_by_generate(
+    folder: Path, tmp_path: Path
+):
+    one, long = picture(tmp_path), "quick jumps vex; " * 40
+    found = result(opened(folder), conversation(CHAT, says("user", long, one, ASKED), media=(one,)))
+    assert found.finished.usage.prompt_tokens > PREFILL_CHUNK
+    assert found.text == generated(opened(folder), ("user", [long, one, ASKED]))
 
 
 def test_a_conversation_over_two_pictures_is_continued_as_by_generate(folder: Path, tmp_path: Path):
