@@ -4,15 +4,15 @@ Its wheel on PyPI is built for CUDA. Beside torch's build for CPUs its operators
 fails as it describes them to torch; what the processors of models take of it needs none of them.
 """
 
+from importlib import import_module
+
 import torch
 
 MISSING = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
 try:
-    import torchvision
+    import_module("torchvision")
 except RuntimeError:
     for name in ("nms", "qnms"):
         LIBRARY.define(f"{name}{MISSING}")
-    import torchvision
-
-__all__ = ["torchvision"]
+    import_module("torchvision")

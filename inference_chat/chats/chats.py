@@ -375,11 +375,11 @@ class Chats:
                 await self._checkpoint(turn.reply.id, text)
                 stored = text
         made = [event.audio for event in turn.job.events if isinstance(event, AudioReady)]
-        parts = tuple([aloud(await self._intake.file(file.data, "audio")) for file in made])
         try:
+            parts = tuple([aloud(await self._intake.file(file.data, "audio")) for file in made])
             return outcome((await turn.job.result()).finished) | {"parts": parts}
         except InferenceChatError as error:
-            return failure(error) | {"parts": parts}
+            return failure(error)
 
     async def _checkpoint(self, reply_id: str, text: str) -> None:
         try:
