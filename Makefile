@@ -58,7 +58,8 @@ $(VENV)/dev.stamp: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 
 # Environments of their own, which fall back on ours: lm-eval needs older packages than the app, and the app's
 # tests are to run where torchvision is not.
-lm-eval torchvision: %: $(VENV)-%/stamp
+lm-eval: $(VENV)-lm-eval/stamp
+torchvision: $(VENV)-torchvision/stamp
 $(VENV)-torchvision/stamp: HOW := --no-deps
 $(VENV)-%/stamp: requirements-%.txt $(VENV)/dev.stamp
 	rm -rf $(VENV)-$* && $(PYTHON) -m venv $(VENV)-$*

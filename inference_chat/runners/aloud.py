@@ -40,7 +40,8 @@ def with_voice(known: Any) -> Any:
     """What loads a whole model, also where the file of voices is missing that its class demands."""
     from transformers import PreTrainedModel
 
-    return SimpleNamespace(from_pretrained=partial(PreTrainedModel.from_pretrained.__func__, known))
+    plain: Any = PreTrainedModel.from_pretrained
+    return SimpleNamespace(from_pretrained=partial(plain.__func__, known))
 
 
 def fitted(model: Any, folder: Path) -> dict[str, str]:

@@ -49,7 +49,7 @@ class Tensors:
 
     elements: int
     dtypes: frozenset[str]
-    parts: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
