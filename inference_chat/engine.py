@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 
 from .cache import ResultCache
 from .errors import DeadlinePassed, InferenceChatError, ModelFailed, OutOfMemory, UnsupportedTask
-from .events import Event, Finished, Progress, Receipt, Result, Timing, Usage
+from .events import AudioReady, Event, Finished, Progress, Receipt, Result, Timing, Usage
 from .jobs import Job
 from .loaded import Lease
 from .pool import Pool
@@ -148,7 +148,8 @@ class Engine:
                 if isinstance(event, Finished):
                     ends.append(event)
                     return
-                if not isinstance(event, Progress):
+                # The sound of an answer is no token of it: its pace is that of the words before.
+                if not (isinstance(event, Progress) or (clock.first and isinstance(event, AudioReady))):
                     clock.last = loop.time()
                     clock.first = clock.first or clock.last
                 emit(event)

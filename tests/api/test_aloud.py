@@ -138,6 +138,8 @@ def test_multimodal_by_rest(http: httpx.Client):
     assert told["output"]["sampling_rate"] == 24_000
     assert told["output"]["audio"].startswith("data:audio/wav;base64,")
     assert told["output"]["text"]
+    said = told["timing"]["total_ms"] - told["timing"]["first_token_ms"]
+    assert told["timing"]["decode_ms"] < said  # its pace is that of the words, without their sound
 
 
 def test_a_plan_has_the_model_with_a_voice_answer(http: httpx.Client):
