@@ -106,6 +106,8 @@ def summary(output: Output) -> str:
             return "One scene." if len(scenes) == 1 else f"{len(scenes)} scenes."
         case {"text": str(text)}:
             return text if len(text) <= 80 else f"{text[:80]}…"
+        case {"video": str(), "frame_count": int(count), "fps": float() | int() as rate}:
+            return f"A clip of {count / rate:.1f} s."
         case _:
             return "Done."
 

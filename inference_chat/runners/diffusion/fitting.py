@@ -7,10 +7,12 @@ from typing import NamedTuple
 from ...errors import OutOfMemory, TooLarge
 from .sizes import Canvas, Size
 
-UNASKED_SECONDS = 600.0
+UNASKED_SECONDS = 1200.0
 """How long pictures may take whose size nobody has asked for, where the request names no time."""
 DOUBT = 2.0
 """What was asked for is refused only if so many times less would still be too much: estimates err."""
+CALM = 1 / 3
+"""What is proposed takes at most this share of the seconds there are: the machine may be busy besides."""
 SMALLER, SMALLEST = 0.93, 0.002
 FEWEST_PIXELS = 64
 
@@ -50,9 +52,15 @@ class Bounds:
             and need.memory <= self.memory
         )
 
+    def calm(self) -> "Bounds":
+        """For what is proposed."""
+        deadline = None if self.deadline is None else self.deadline * CALM
+        return replace(self, patience=self.patience * CALM, deadline=deadline)
+
     def unasked(self) -> "Bounds":
         """For sizes that nobody has asked for."""
-        return replace(self, deadline=self.deadline or UNASKED_SECONDS)
+        calm = self.calm()
+        return replace(calm, deadline=calm.deadline or UNASKED_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -71,14 +79,15 @@ class Fitting:
         Raises `TooLarge` for what takes too long, `OutOfMemory`, with the largest shape that would do.
         """
         asked = size_asked or frames_asked
-        bounds = self.bounds if asked else self.bounds.unasked()
-        if bounds.hold(self.need(wanted), DOUBT):
+        if asked and self.bounds.hold(self.need(wanted), DOUBT):
             return wanted, ""
-        for limit in (bounds, self.bounds):
-            found = self._largest(wanted, limit, size=not size_asked, frames=not frames_asked)
-            if found is not None:
-                return found, self._told(found, wanted)
-        raise self._refusal(wanted)
+        limits = (self.bounds.calm(), self.bounds)
+        if not asked:
+            limits = (self.bounds.unasked(), *limits)
+        found = self._largest(wanted, *limits, size=not size_asked, frames=not frames_asked)
+        if found is None:
+            raise self._refusal(wanted)
+        return found, "" if found == wanted else self._told(found, wanted)
 
     def smaller(self, wanted: Shape, *, size: bool = True, frames: bool = True) -> Iterator[Shape]:
         """Shapes that can be drawn, ever smaller in what may change."""
@@ -96,9 +105,13 @@ class Fitting:
                 yield small
             before = small
 
-    def _largest(self, wanted: Shape, bounds: Bounds, *, size: bool, frames: bool) -> Shape | None:
-        shapes = self.smaller(wanted, size=size, frames=frames)
-        return next((one for one in shapes if bounds.hold(self.need(one))), None)
+    def _largest(
+        self, wanted: Shape, *limits: Bounds, size: bool = True, frames: bool = True
+    ) -> Shape | None:
+        """The largest shape that keeps to the first of the limits that any keeps to."""
+        shapes = (wanted, *self.smaller(wanted, size=size, frames=frames))
+        fitting = (one for limit in limits for one in shapes if limit.hold(self.need(one)))
+        return next(fitting, None)
 
     def _told(self, found: Shape, wanted: Shape) -> str:
         took = spoken(self.need(wanted).total)
@@ -109,7 +122,7 @@ class Fitting:
 
     def _refusal(self, wanted: Shape) -> OutOfMemory | TooLarge:
         need, bounds = self.need(wanted), self.bounds
-        found = self._largest(wanted, bounds, size=True, frames=True)
+        found = self._largest(wanted, bounds.calm(), bounds)
         hint = f"Up to {found} would do." if found else "No smaller size would do either."
         if need.memory > bounds.memory:
             return OutOfMemory(
@@ -117,15 +130,15 @@ class Fitting:
                 f"{bounds.memory >> 20:,} MiB are free. {hint}",
                 retry_after=30,
             )
-        if need.longest > bounds.patience * DOUBT:
+        if bounds.deadline and need.total > bounds.deadline and need.longest <= bounds.patience * DOUBT:
             return TooLarge(
-                f"{wanted} would take {self.name} about {spoken(need.step)} a step here, and up to "
-                f"{spoken(need.longest)} without a pause, which must be no longer than "
-                f"{spoken(bounds.patience)}. {hint}"
+                f"{wanted} would take {self.name} about {spoken(need.total)} here, more than the "
+                f"{spoken(bounds.deadline)} that the request may take. {hint}"
             )
         return TooLarge(
-            f"{wanted} would take {self.name} about {spoken(need.total)} here, more than the "
-            f"{spoken(bounds.deadline or 0)} that the request may take. {hint}"
+            f"{wanted} would take {self.name} about {spoken(need.step)} a step here, and up to "
+            f"{spoken(need.longest)} without a pause, which must be no longer than "
+            f"{spoken(bounds.patience)}. {hint}"
         )
 
 

@@ -116,9 +116,10 @@ function vector(values) {
   return el("p", { class: "ic-none" }, `${values.length} numbers, length ${norm.toFixed(3)}: ${values.slice(0, 8).map((x) => x.toFixed(3)).join(", ")}, …`);
 }
 
-function figures({ figures, notes = [], model, settings, prompt, made_at }) {
+function figures({ figures, notes = [], model, settings, prompt, made_at, output }) {
+  const seed = output.video && settings?.seed !== undefined && settings?.seed !== null ? [`seed ${settings.seed}`] : [];
   const when = made_at ? [new Date(made_at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })] : [];
-  return el("div", { class: "ic-cost" }, props.kept && prompt ? el("p", { class: "ic-asked", dir: "auto" }, prompt) : null, el("p", {}, [model, ...when, ...(figures || [])].join(" · ")), notes.map((note) => el("p", {}, note)),
+  return el("div", { class: "ic-cost" }, props.kept && prompt ? el("p", { class: "ic-asked", dir: "auto" }, prompt) : null, el("p", {}, [model, ...seed, ...when, ...(figures || [])].join(" · ")), notes.map((note) => el("p", {}, note)),
     settings ? el("details", {}, el("summary", {}, "Settings of this result"), el("pre", {}, JSON.stringify(settings, null, 2))) : null);
 }
 
@@ -151,7 +152,7 @@ function csv(rows) {
 function strip() {
   if (past.length < 2 && (showing || !past.length)) return null;
   return el("div", { class: "ic-strip", role: "list", "aria-label": "Earlier results" }, past.map((one) => {
-    const url = one.output.images?.[0] || one.source;
+    const url = one.output.images?.[0] || (one.output.video ? null : one.source);
     const name = props.kept && one.prompt ? one.prompt : `${one.task} by ${one.model}`;
     const seen = url ? el("img", { src: url, alt: name, loading: "lazy" }) : one.output.video ? el("video", { src: one.output.video, muted: true, preload: "metadata", "aria-label": name }) : one.task;
     return el("button", { type: "button", role: "listitem", class: one === showing ? "here" : "", title: name, on: { click: () => show(one) } }, seen);
