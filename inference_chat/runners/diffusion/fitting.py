@@ -81,9 +81,8 @@ class Fitting:
         asked = size_asked or frames_asked
         if asked and self.bounds.hold(self.need(wanted), DOUBT):
             return wanted, ""
-        limits = (self.bounds.calm(), self.bounds)
-        if not asked:
-            limits = (self.bounds.unasked(), *limits)
+        calmest = [] if asked else [self.bounds.unasked()]
+        limits = [*calmest, self.bounds.calm(), self.bounds]
         found = self._largest(wanted, *limits, size=not size_asked, frames=not frames_asked)
         if found is None:
             raise self._refusal(wanted)
