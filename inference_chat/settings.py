@@ -139,7 +139,10 @@ class Settings(BaseSettings):
         "`int8` and `int4` round them, smaller and with an error; `none` leaves them as they are.",
     )
     threads: int | None = Field(
-        None, ge=1, description="CPU threads of a model; unset: one less than there are cores."
+        None,
+        ge=1,
+        description="CPU threads of a model; unset: one less than there are cores. With all of them, and "
+        "other programs on the machine, start with `OMP_WAIT_POLICY=passive` too.",
     )
     power_watts: float = Field(
         10,

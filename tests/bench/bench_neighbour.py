@@ -54,7 +54,7 @@ class Engine:
     def __init__(self, folder: Path, threads: int, environment: Mapping[str, str]) -> None:
         command = [sys.executable, "-m", __spec__.name, "--engine", str(folder), str(threads)]
         pipe = subprocess.PIPE
-        more = {"OMP_NUM_THREADS": str(threads)} | environment
+        more = {"OMP_NUM_THREADS": str(threads), **environment}
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=os.environ | more)
 
     def speed(self) -> float:
@@ -107,8 +107,8 @@ def measure(place: Path, rounds: int) -> str:
         for name in WAYS
     ]
     return (
-        f"{READERS} readers of a random Llama of 120 million parameters in bfloat16, {TOKENS} tokens each, beside "
-        f"a program that takes a whole core; tokens a second, medians of {rounds} rounds "
+        f"{READERS} readers of a random Llama of 120 million parameters in bfloat16, {TOKENS} tokens each, "
+        f"beside a program that takes a whole core; tokens a second, medians of {rounds} rounds "
         "in turns (`tests/bench/bench_neighbour.py`; goal: at least 0.67 is left). What is chosen is one "
         "thread less than there are cores (`THREADS`).\n\n"
         "| the engine's threads | alone | beside it | left |\n|---|---|---|---|\n"
