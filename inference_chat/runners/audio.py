@@ -20,6 +20,8 @@ from .multimodal import moved, touch
 from .stretches import Samples, sounds
 from .words import wanted
 
+FEWEST = 1600
+"""Samples that models are shown at least."""
 WINDOW = 10.0
 """Seconds looked at at once; of a longer sound the mean over its windows is told."""
 SHORTEST = 0.1
@@ -187,8 +189,10 @@ def _windows(blocks: Iterator[Samples], size: int) -> Iterator[Samples]:
                 told = True
                 yield waiting[:size]
             waiting = waiting[size:]
-    if not told or (len(waiting) >= size // 4 and sounds(waiting, size)):
-        yield waiting if len(waiting) else np.zeros(size, dtype=np.float32)
+    if not told:  # of a few samples no spectrogram can be made
+        yield waiting if len(waiting) >= FEWEST else np.pad(waiting, (0, size // 4))
+    elif len(waiting) >= size // 4 and sounds(waiting, size):
+        yield waiting
 
 
 def _tensor(found: Any) -> Any:

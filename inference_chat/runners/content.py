@@ -169,4 +169,4 @@ def _text(text: str) -> dict[str, Any]:
 
 def _untaken(kind: Kind, senses: Senses, name: str) -> UnsupportedTask:
     takes = " and ".join(WORDS[one] for one in senses.kinds) or "text only"
-    return UnsupportedTask(f"{name} takes {takes}, no {WORDS[kind]}; choose a model that takes them.")
+    return UnsupportedTask(f"{name} takes {takes}, no {WORDS[kind]}; choose one that takes them, or `auto`.")

@@ -42,6 +42,16 @@ def test_classes_are_those_of_a_plain_forward(build: Any, tmp_path: Path):
     assert labels.items[0].label in ("bell", "bark", "rain")
 
 
+@pytest.mark.parametrize("build", [ast, wav2vec2_classifier, clap])
+@pytest.mark.parametrize("more", [-1, 1, 80])
+def test_a_silence_a_little_longer_than_is_heard_at_once_is_told_of(build: Any, more: int, tmp_path: Path):
+    runner = opened(build(tmp_path / "model"))
+    quiet = Sound(np.zeros((runner._size + more, 1), dtype=np.float32), runner._rate)
+    one = kept(tmp_path, wav_bytes(quiet), "audio", "audio/wav")
+    task, named = (NAMED, {"labels": "a dog, rain"}) if build is clap else (CLASSES, {})
+    assert isinstance(result(runner, request(task, one, **named)).outcomes[0], Labels)
+
+
 def test_named_classes_sum_to_one(tmp_path: Path):
     runner = opened(clap(tmp_path / "clap"))
     (labels,) = result(runner, request(NAMED, tone(tmp_path), labels="a dog, rain")).outcomes

@@ -30,7 +30,10 @@ function send(entry, file) {
       let told = {};
       try { told = JSON.parse(request.responseText); } catch { return reject(new Error("It could not be sent.")); }
       if (request.status >= 300) return reject(new Error(told.detail || "It could not be sent."));
-      Object.assign(entry, { id: told.id, kind: entry.kind === "audio" ? "audio" : told.kind });
+      // What it is says its content, not its name; a sound may come in a clip's container.
+      const kind = entry.kind === "audio" && told.kind === "video" ? "audio" : told.kind;
+      if (kind !== entry.kind) $(`.ic-attached [data-key="${entry.key}"]`)?.remove();
+      Object.assign(entry, { id: told.id, kind });
       resolve();
     };
     request.send(form);
