@@ -68,7 +68,9 @@ class Actions:
         """The controls of the settings panel for `model`."""
         record = await self._service.models.get(model)
         options = self._service.models.options(model)
-        voiced = VOICE in record["capabilities"] or (model == AUTO.id and self._speaker() is not None)
+        voiced = VOICE in record["capabilities"] or (
+            record["name"] == AUTO.name and self._speaker() is not None
+        )
         return {"controls": controls(options, record.get("parameters") or {}, NOT_FOR_CHAT, voiced=voiced)}
 
     async def sessions(self, caller: Caller, *, query: str = "", before: datetime | None = None) -> JSON:

@@ -18,7 +18,9 @@ from websockets.sync.client import connect
 from inference_chat import ui
 from inference_chat.media import data_url, open_sound
 from inference_chat.service import Service
+from inference_chat.ui.actions import Actions
 from tests import tiny
+from tests.fakes import ANNE
 from tests.runners.omni_families import qwen2_5_omni_voiced
 from tests.runners.sound_families import vits
 from tests.server import Server, serving, settings
@@ -213,6 +215,12 @@ def test_records_say_who_has_a_voice(http: httpx.Client):
     able = {name: http.get(f"/models/{name}").json()["capabilities"] for name in ("omni", "words")}
     assert "Voice" in able["omni"]
     assert "Voice" not in able["words"]
+
+
+@pytest.mark.parametrize(("model", "voiced"), [("omni", True), ("auto", True), ("words", False)])
+def test_the_page_offers_a_voice_where_there_is_one(server: Server, model: str, voiced: bool):
+    told = server.call(Actions(server.service).options(ANNE, model=model))
+    assert ("speak" in {one["name"] for one in told["controls"]}) == voiced
 
 
 def test_a_recording_may_be_answered_in_a_form(http: httpx.Client):

@@ -71,6 +71,23 @@ def attach(page: Page, *names: str) -> None:
     expect(page.locator("#multimodal .ic-waiting")).to_have_count(len(names))
 
 
+def test_a_sound_that_waits_has_its_player(page: Page):
+    attach(page, "speech/describe-the-picture.ogg")
+    player = page.locator("#multimodal .ic-waiting audio")
+    player.wait_for()
+    box = player.bounding_box()
+    assert box is not None
+    assert box["width"] > 200
+
+
+def test_a_picture_that_goes_by_a_sound_s_name_is_a_picture(page: Page, tmp_path: Path):
+    named = tmp_path / "picture.wav"
+    named.write_bytes((INPUTS / "scene-red-circles.png").read_bytes())
+    page.locator("#multimodal .ic-pick").set_input_files(named)
+    expect(page.locator("#multimodal .ic-waiting.image img")).to_be_visible()
+    expect(page.locator("#multimodal .ic-waiting")).to_have_count(1)
+
+
 def ask(page: Page, text: str = "") -> None:
     composer = page.locator("#multimodal").get_by_role("textbox", name="Message", exact=True)
     composer.fill(text)

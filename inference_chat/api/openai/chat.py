@@ -147,7 +147,7 @@ async def start_chat(
 ) -> Job:
     """Begin the answer to a conversation; raises what is wrong with it."""
     group: Group | None = "text" if all(isinstance(one.content, str) for one in messages) else None
-    if parameters.get("speak") and model is None:
+    if parameters.get("speak") and not model:
         model = AUTO.id  # few models have a voice: one with it answers, or another reads the answer aloud
     job = await service.infer(caller, group=group, model=model, messages=messages, parameters=parameters)
     writing(job)
