@@ -14,7 +14,7 @@ scenes                                         `{"scenes": [{"start_s", "end_s",
 questions about a clip                         `{"text", "timestamps"}`, seconds of the frames looked at
 speech recognition                             `{"text", "chunks": [{"text", "timestamp"}]}`
 generated clips and sounds                     `{"video", "fps", "frame_count"}`, `{"audio", "sampling_rate"}`
-answers said aloud                             the same `audio` and `sampling_rate` besides
+answers said aloud, answers with a picture     the same `audio`, `sampling_rate`; `images`, `seeds` besides
 a plan over several models                     `{"text", "plan": [{"step", "task", "model", "input", "output",
                                                "ms"}], "sources": [{"number", "kind", "medium", …}]}`
 =============================================  ==============================================================
@@ -181,7 +181,12 @@ def _about_clip(request: Request, result: Result) -> JSON:
 
 
 def _answered(request: Request, result: Result) -> JSON:
-    return _text(request, result) | _planned(result)
+    return _text(request, result) | _drawn(request, result) | _planned(result)
+
+
+def _drawn(request: Request, result: Result) -> JSON:
+    """The pictures that belong to an answer, where there are any."""
+    return _pictures(request, result) if next(_all(result, ImageReady), None) else {}
 
 
 def _speech(request: Request, result: Result) -> JSON:

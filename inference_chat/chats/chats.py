@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from ..access import Caller
 from ..errors import Conflict, InferenceChatError, InvalidRequest, SessionBusy
-from ..events import AudioReady
 from ..intake import Intake
 from ..jobs import Jobs
 from ..models.models import Models
@@ -26,7 +25,7 @@ from ..sessions.messages import ChatMessage, Session
 from ..sessions.store import Sessions
 from ..settings import Settings
 from ..tasks import Task
-from .turns import Alone, Turn, aloud, check_text, failure, kinds_of, outcome, prompt_of
+from .turns import Alone, Turn, beside, check_text, failure, kinds_of, made, outcome, prompt_of
 from .unstored import Unstored
 
 __all__ = ["Chats", "Turn"]
@@ -374,9 +373,9 @@ class Chats:
             if (text := turn.text) != stored:
                 await self._checkpoint(turn.reply.id, text)
                 stored = text
-        made = [event.audio for event in turn.job.events if isinstance(event, AudioReady)]
         try:
-            parts = tuple([aloud(await self._intake.file(file.data, "audio")) for file in made])
+            files = [await self._intake.file(data, kind) for data, kind in made(turn.job.events)]
+            parts = tuple(map(beside, files))
             return outcome((await turn.job.result()).finished) | {"parts": parts}
         except InferenceChatError as error:
             return failure(error)

@@ -1,14 +1,14 @@
 """One turn of a conversation: the reply being written, what the model reads for it, what is stored of it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 
 from ..errors import InferenceChatError, InvalidRequest, TooLarge
-from ..events import Event, Finished
+from ..events import AudioReady, Event, Finished, ImageReady
 from ..jobs import Job
-from ..schema import JSON, AudioPart, Content, Media, Message, Sound
+from ..schema import JSON, AudioPart, Content, ImagePart, Link, Media, Message, Part, Sound
 from ..sessions.messages import ChatMessage
 from ..tasks import Kind
 
@@ -101,9 +101,21 @@ def failure(error: InferenceChatError) -> JSON:
     return {"status": "failed", "error": {"code": error.code, "detail": error.detail}}
 
 
-def aloud(sound: Media) -> AudioPart:
-    """A reply's own sound, as it is kept beside its words."""
-    return AudioPart(input_audio=Sound(data=sound.url))
+def made(events: Iterable[Event]) -> Iterator[tuple[bytes, Kind]]:
+    """The files of a reply: what it sounds like, what it shows."""
+    for event in events:
+        match event:
+            case AudioReady():
+                yield event.audio.data, "audio"
+            case ImageReady(role="result"):
+                yield event.image.data, "image"
+
+
+def beside(file: Media) -> Part:
+    """A reply's file, as it is kept beside its words."""
+    if file.kind == "audio":
+        return AudioPart(input_audio=Sound(data=file.url))
+    return ImagePart(image_url=Link(url=file.url))
 
 
 def prompt_of(system_prompt: str, path: list[ChatMessage], prefix: str) -> tuple[Message, ...]:
@@ -112,7 +124,7 @@ def prompt_of(system_prompt: str, path: list[ChatMessage], prefix: str) -> tuple
     if system_prompt.strip():
         messages.append(Message(role="system", content=system_prompt))
     for stored in path:
-        # What a reply said aloud is in its words, and models hear the person alone.
+        # What a reply said aloud is in its words, and models hear and see what the person sent alone.
         content = stored.text if stored.role == "assistant" else stored.content
         if not content:
             continue

@@ -14,11 +14,13 @@ from ..jobs import Job
 from ..media import MediaStore
 from ..models.models import Models
 from ..outputs import output_of
+from ..registry.registry import ModelRecord
 from ..registry.senses import AUTO
 from ..schema import JSON, Request
 from ..tasks import Task
 from .book import Book
 from .clips import SAID, Heard, words
+from .drawing import wished
 from .looking import Looking
 from .parts import Parts, files, parts_of, worded
 from .scenes import Scenes, captioned
@@ -116,6 +118,8 @@ class _Plan:
         question = parts.text or spoken
         if parts.of("video") or parts.of("image"):
             await self._look(question)
+        elif (wish := wished(question)) and (found := self._steps.who(Task.TEXT_TO_IMAGE)):
+            await self._draw(wish, *found)
         elif parts.own:
             await self._listen(question)
         elif not await self._again(question):
@@ -149,6 +153,10 @@ class _Plan:
         if pictures := self._parts.of("image"):
             told.append(await self._looking.pictures(question, pictures))
         self._say(*told)
+
+    async def _draw(self, wish: str, task: Task, record: ModelRecord) -> None:
+        await self._steps.do(task, record, wish, output_of, prompt=wish, given=self._steps.given(task))
+        self._say(f"Here is the picture: {wish}.")
 
     async def _listen(self, question: str) -> None:
         """Sounds alone: what is asked about them in writing, or what they say."""

@@ -6,7 +6,18 @@ from typing import Any
 
 from ..engine import Emit, Engine
 from ..errors import InferenceChatError, ModelNotFound
-from ..events import AudioReady, Event, Finished, FinishReason, Progress, Result, Step, TextDelta, Usage
+from ..events import (
+    AudioReady,
+    Event,
+    Finished,
+    FinishReason,
+    ImageReady,
+    Progress,
+    Result,
+    Step,
+    TextDelta,
+    Usage,
+)
 from ..jobs import Job
 from ..models.models import Models
 from ..registry.registry import ModelRecord
@@ -95,7 +106,7 @@ class Steps:
         except InferenceChatError as error:
             self._end(step, began, "failed", error.detail)
             raise
-        self._end(step, began, "done", _without_sound(shown(request, result)))
+        self._end(step, began, "done", _without_files(shown(request, result)))
         self._count(result.finished, writes)
         return result
 
@@ -118,6 +129,8 @@ class Steps:
                 self.write(event.text)
             elif isinstance(event, AudioReady) and (writes or request.task == Task.TEXT_TO_SPEECH):
                 self.said = True
+                self._emit(event)
+            elif isinstance(event, ImageReady) and request.task == Task.TEXT_TO_IMAGE:
                 self._emit(event)
             elif isinstance(event, Progress):
                 self._emit(event if event.detail else event.model_copy(update={"detail": request.model}))
@@ -152,11 +165,11 @@ def _takes(record: ModelRecord, task: Task, name: str) -> bool:
     return name not in OF_VOICES or VOICE in record.capabilities or task == Task.TEXT_TO_SPEECH
 
 
-def _without_sound(output: Any) -> Any:
-    """What a step tells of its output: a sound is an event of its own, and would be kept twice."""
+def _without_files(output: Any) -> Any:
+    """What a step tells of its output: a file is an event of its own, and would be kept twice."""
     if not isinstance(output, dict):
         return output
-    return {name: value for name, value in output.items() if name != "audio"}
+    return {name: value for name, value in output.items() if name not in ("audio", "images")}
 
 
 def named(media: Sequence[Media], one: Media) -> str:

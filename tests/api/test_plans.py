@@ -11,7 +11,9 @@ import pytest
 
 from inference_chat.media import data_url
 from inference_chat.service import Service
+from tests import tiny
 from tests.planning.test_planner import INPUTS, shelf
+from tests.runners.diffusers_models import build
 from tests.server import Server, serving, settings
 
 PICTURE = (INPUTS / "scene-red-circles.png").read_bytes()
@@ -27,6 +29,12 @@ PARTS = [
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("plans")
     models = shelf(folder / "models", ("starter-detector", "starter-listener"))
+    tiny.card(
+        build("StableDiffusion", models / "painter"),
+        name="painter",
+        pipeline_tag="text-to-image",
+        inference_chat={"parameters": {"steps": 2}},
+    )
     with serving(Service(settings(folder, models))) as running:
         yield running
 
@@ -48,6 +56,21 @@ def test_messages_in_json(http: httpx.Client):
     assert (step["step"], step["task"], step["model"]) == (1, "object-detection", "starter-detector@1.0.0")
     assert step["ms"] > 0
     assert told["output"]["sources"][0]["box"]["xmax"] > 0
+
+
+def test_a_picture_that_is_wished_for_is_beside_the_answer(http: httpx.Client):
+    wish = {"model": "auto", "messages": [{"role": "user", "content": "Draw a red circle."}], "seed": 1}
+    said = http.post("/v1/chat/completions", json=wish).raise_for_status().json()["choices"][0]["message"]
+    assert said["content"] == "Here is the picture: a red circle."
+    (image,) = said["images"]
+    assert image["image_url"]["url"].startswith("data:image/png;base64,")
+    lines = (
+        http.post("/v1/chat/completions", json=wish | {"stream": True}).raise_for_status().text.split("\n")
+    )
+    chunks = [json.loads(line[6:]) for line in answer.text.split("\n") if line.startswith("data: {")]
+    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    assert [delta["images"] for delta in deltas if "images" in delta] == [[image]]
+    assert "".join(delta.get("content") or "" for delta in deltas) == said["content"]
 
 
 def test_a_form_with_a_picture_and_a_spoken_question(http: httpx.Client):

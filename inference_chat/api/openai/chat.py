@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from ...access import Caller
 from ...errors import InvalidRequest
-from ...events import AudioReady, Finished, Result, TextDelta, ToolCallDelta
+from ...events import AudioReady, Finished, ImageReady, Result, TextDelta, ToolCallDelta
 from ...jobs import Job
 from ...media.encoding import SoundFormat
 from ...registry.senses import AUTO
@@ -157,11 +157,13 @@ async def start_chat(
 async def _whole(job: Job, form: SoundFormat) -> JSON:
     result: Result = await job.result()
     sounds = [one for one in result.outcomes if isinstance(one, AudioReady)]
-    audio = {"audio": await sounding(job, sounds[0], result.text, form)} if sounds else {}
+    files: JSON = {"audio": await sounding(job, sounds[0], result.text, form)} if sounds else {}
+    if shown := [_shown(one) for one in result.outcomes if isinstance(one, ImageReady)]:
+        files["images"] = shown
     choices = [
         {
             "index": index,
-            "message": _said(text, result.tool_calls[index] if result.tool_calls else ()) | audio,
+            "message": _said(text, result.tool_calls[index] if result.tool_calls else ()) | files,
             "logprobs": chat_logprobs(tokens),
             "finish_reason": FINISHED[reason],
         }
@@ -176,6 +178,12 @@ async def _whole(job: Job, form: SoundFormat) -> JSON:
 def _said(text: str, calls: tuple[ToolCall, ...]) -> JSON:
     said: JSON = {"role": "assistant", "content": text or None if calls else text, "refusal": None}
     return said | ({"tool_calls": [call.model_dump() for call in calls]} if calls else {})
+
+
+def _shown(event: ImageReady) -> JSON:
+    """A picture that belongs to an answer; OpenAI's schema has no place for it, this is OpenRouter's
+    (https://openrouter.ai/docs/features/multimodal/image-generation)."""
+    return {"type": "image_url", "image_url": {"url": event.image.url()}}
 
 
 async def _chunks(job: Job, form: SoundFormat, *, usage: bool) -> AsyncGenerator[JSON, None]:
@@ -194,6 +202,8 @@ async def _chunks(job: Job, form: SoundFormat, *, usage: bool) -> AsyncGenerator
                     yield head | _choice(index, role | {"tool_calls": [_called(event)]})
                 case AudioReady():
                     yield head | _choice(0, {"audio": await sounding(job, event, job.text(), form)})
+                case ImageReady():
+                    yield head | _choice(0, {"images": [_shown(event)]})
                 case Finished():
                     for index, reason in enumerate(event.finish_reasons):
                         role = {} if index in spoken else {"role": "assistant", "content": ""}

@@ -39,6 +39,9 @@ class ChatAnswer(Shape):
     audio: JSON | None = Field(
         None, description="`id`, `data` in base64, `transcript`: where `modalities` asked for it."
     )
+    images: list[JSON] | None = Field(
+        None, description="Pictures that `auto` had drawn: `image_url` with a `url` of type `data:`."
+    )
 
 
 class ChatChoice(Shape):
