@@ -1,6 +1,7 @@
 """One conversation with pictures, sounds and clips: what a person drops, says, sees and takes away."""
 
 import json
+import re
 import wave
 import zipfile
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from inference_chat import ui
 from inference_chat.media import open_sound
@@ -95,6 +96,26 @@ def ask(page: Page, text: str = "") -> None:
     expect(page.locator("#multimodal .ic-plan")).to_have_count(
         page.locator("#multimodal .ic-msg.assistant").count() or 1
     )
+
+
+def test_what_is_sent_before_the_page_is_ready_is_answered_by_its_model(page: Page):
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if '"boot"' in (route.request.post_data or ""):
+            late.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile("component_server"), hold)
+    page.reload()
+    composer = page.locator("#multimodal").get_by_role("textbox", name="Message", exact=True)
+    composer.fill("Hello!")
+    composer.press("Enter")
+    for route in late:
+        route.continue_()
+    expect(page.locator("#multimodal .ic-msg.assistant .ic-plan")).to_have_count(1)
+    expect(composer).to_have_value("")
 
 
 def test_a_spoken_question_over_a_picture_is_answered_with_regions(page: Page):

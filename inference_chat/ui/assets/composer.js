@@ -48,6 +48,7 @@ async function submit(text, where = {}) {
 }
 
 async function sendComposed() {
+  await ready; // which model answers is known then
   const text = composer.value;
   if (recording) return recording.finish(true);
   if ((!text.trim() && !waiting.length) || state.busy || state.writing) return;

@@ -182,9 +182,10 @@ async function start() {
   else newChat();
   drawSessions();
   if (model) await useModel(model, false);
+  if (composer.value) drafts.keep(composer.value); // typed before it was known which conversation this is
   restoreDraft();
   setInterval(drawPhase, 500);
   $(".ic").dataset.ready = "true";
 }
 
-start().catch(complain);
+const ready = start().catch(complain);
