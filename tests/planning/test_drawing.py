@@ -10,6 +10,7 @@ import pytest_asyncio
 from inference_chat.media import open_image
 from inference_chat.outputs import output_of
 from inference_chat.planning.drawing import wished
+from inference_chat.schema import ImagePart
 from inference_chat.service import Service
 from tests import tiny
 from tests.fakes import ANNE, running
@@ -78,7 +79,7 @@ async def test_the_picture_is_kept_in_the_reply(service: Service):
     turn = await service.chats.send(ANNE, session.id, "Draw a red circle")
     reply = await turn.finished()
     assert reply.text == "Here is the picture: a red circle."
-    (picture,) = [part for part in reply.content if part.type == "image_url"]
+    (picture,) = [part for part in reply.content if isinstance(part, ImagePart)]
     kept = await service.intake.link(picture.image_url.url, "image")
     assert open_image(kept.read()).size == (64, 64)
     again = await (await service.chats.send(ANNE, session.id, "Thank you.")).finished()

@@ -297,7 +297,7 @@ def test_a_size_that_does_not_fit_into_memory_is_refused(
 
 
 def test_large_pictures_are_decoded_in_tiles_by_a_copy(painter: DiffusionRunner):
-    def planned(**size: int) -> plans.Plan:
+    def planned(**size: Any) -> plans.Plan:
         return plans.plan(painter._pipe, "draw", draw(**size), "tiny", painter._meter, 30)
 
     assert planned(width=1024, height=1024).tiled

@@ -46,7 +46,7 @@ def test_a_look_tells_parts_sizes_and_tasks(whole: Path):
     assert found.file_size == sum(file.stat().st_size for file in files)
     assert found.tensors.elements == sum(t.size for file in files for t in load_file(file).values())
     assert family_of(found).tasks == (Task.TEXT_TO_IMAGE, Task.IMAGE_TO_IMAGE)
-    assert words_of(family_of(found)) == ("ImageGeneration", "ImageEditing")
+    assert words_of(family_of(found), found) == ("ImageGeneration", "ImageEditing")
     assert found.framework == "diffusers"
 
 
