@@ -82,7 +82,7 @@ again:
 python -m examples.train_starters vision-chat
 ```
 
-These weights were trained in four goes, and half of the eye's time lay beside the decoder's, which then got
+These weights were trained in five goes, and half of the eye's time lay beside the decoder's, which then got
 the better eye: the seed alone does not give them again.
 
 Data: our own scenes (`examples/train_starters/shapes_world/`) and questions (`questions.py`,
