@@ -31,7 +31,7 @@ class Shape:
     """Channels of the autoencoder and of the UNet (multiples of 16), the text encoder's width and layers."""
 
     codes: tuple[int, ...] = (16, 32, 64)
-    latent: int = 8
+    latent: int = 4
     widths: tuple[int, ...] = (64, 128)
     blocks: int = 1
     words: int = 128
@@ -257,4 +257,4 @@ def export(
 
 def plan(out: Path, work: Path, **options: Any) -> Plan:
     """The usual plan for this model."""
-    return replace(Plan(out=out, work=work, minutes=240.0, filters=True, rate=2e-3), **options)
+    return replace(Plan(out=out, work=work, minutes=115.0, filters=True, rate=2e-3), **options)

@@ -94,6 +94,16 @@ GOALS: Mapping[str, Goal] = {
         lambda measured: {"top-1": measured["test"], "on new combinations": measured["compositional"]},
         (0.97,),
     ),
+    "starter-painter": Goal(
+        "text-to-image",
+        "drawn as asked: one thing ≥ 0.95, two in a relation ≥ 0.90",
+        lambda measured: {
+            "one": measured["figures"]["one"]["test"],
+            "two": measured["figures"]["two"]["test"],
+            "one, new combinations": measured["figures"]["one"]["compositional"],
+        },
+        (0.95, 0.9),
+    ),
     "starter-listener": Goal(
         "automatic-speech-recognition",
         "word error ≤ 0.03 for new voices, noise included",
