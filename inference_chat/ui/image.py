@@ -64,5 +64,9 @@ DRAW = Make(
     ask="What to draw",
     example="a red circle on white",
     empty="The picture appears here, first as noise, then step by step.",
-    samples=("a red circle on yellow", "a large blue heart on white", "a green star left of a red circle on grey"),
+    samples=(
+        "a red circle on yellow",
+        "a large blue heart on white",
+        "a green star left of a red circle on grey",
+    ),
 )
