@@ -33,7 +33,7 @@ def filming(service: Service) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             model = gr.Dropdown([], label="Model that draws", allow_custom_value=True)
-            words = gr.Textbox(label="Draw", value="a red circle to the left of a blue square", lines=2)
+            words = gr.Textbox(label="Draw", value="a large red circle on white", lines=2)
             with gr.Row():
                 steps = gr.Slider(4, 100, 20, step=1, label="Steps", min_width=120)
                 seed = gr.Number(1, label="Seed", minimum=0, precision=0, min_width=90)
