@@ -94,6 +94,7 @@ QWEN3_TEMPLATE = TEMPLATE.replace("<|{{ m.role }}|>", "<|begin|><|{{ m.role }}|>
 
 def qwen3_omni(folder: Path) -> Path:
     """Thirty-two codes of sound in four groups; two experts in every layer; the voices Ethan and Chelsie."""
+    import torch
     from transformers import Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration
 
     words = tokenizer(named=OMNI_WORDS | {"begin_token": "<|begin|>"})
@@ -181,9 +182,15 @@ def qwen3_omni(folder: Path) -> Path:
         assistant_token_id=number("<|assistant|>"),
         **ends(words),
     )
-    return omni_files(
-        Qwen3OmniMoeForConditionalGeneration, config, words, folder, patch=16, template=QWEN3_TEMPLATE
-    )
+
+    def drawn(config: Any) -> Any:
+        model: Any = Qwen3OmniMoeForConditionalGeneration(config)
+        for layer in model.talker.model.layers:
+            for weight in layer.mlp.experts.parameters():  # transformers leaves what was in memory there
+                torch.nn.init.normal_(weight, std=0.2)
+        return model
+
+    return omni_files(drawn, config, words, folder, patch=16, template=QWEN3_TEMPLATE)
 
 
 SPEAKING: dict[str, Build] = {"qwen2.5-omni": qwen2_5_omni_voiced, "qwen3-omni": qwen3_omni}
