@@ -155,7 +155,8 @@ class _Plan:
         self._say(*told)
 
     async def _draw(self, wish: str, task: Task, record: ModelRecord) -> None:
-        await self._steps.do(task, record, wish, output_of, prompt=wish, given=self._steps.given(task))
+        given = self._steps.given(task) | {"preview": False}
+        await self._steps.do(task, record, wish, output_of, prompt=wish, given=given)
         self._say(f"Here is the picture: {wish}.")
 
     async def _listen(self, question: str) -> None:

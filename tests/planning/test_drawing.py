@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from inference_chat.events import ImageReady
 from inference_chat.media import open_image
 from inference_chat.outputs import output_of
 from inference_chat.planning.drawing import wished
@@ -66,6 +67,15 @@ async def test_a_plan_draws_what_is_wished_for(service: Service):
     assert (step["task"], step["model"], step["input"]) == ("text-to-image", "painter@1.0.0", "a red circle")
     assert "images" not in step["output"]
     assert step["output"]["seed"] == 3
+
+
+async def test_only_the_finished_picture_is_told(service: Service):
+    await asked(service, "Draw a red circle.")  # by a picture that is done, previews are learnt
+    job = await service.infer(
+        ANNE, group="multimodal", prompt="Draw a red circle.", model="auto", parameters={"seed": 4}
+    )
+    await job.result()
+    assert [event.role for event in job.events if isinstance(event, ImageReady)] == ["result"]
 
 
 async def test_other_words_are_for_the_model_that_chats(service: Service):
