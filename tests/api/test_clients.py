@@ -19,7 +19,7 @@ from PIL import Image
 from inference_chat.media import Sound, wav_bytes
 from inference_chat.service import Service
 from tests import tiny
-from tests.runners.diffusers_models import build
+from tests.runners.diffusers_models import painter
 from tests.server import Server, serving, settings
 
 CARDS = Path(__file__).parents[2] / "model_cards"
@@ -47,10 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The starters that chat, listen and embed, a tiny painter, and a model that knows tools."""
     folder = tmp_path_factory.mktemp("clients")
     models = folder / "models"
-    painter = build("StableDiffusion", models / "painter")
-    tiny.card(
-        painter, name="painter", pipeline_tag="text-to-image", inference_chat={"parameters": {"steps": 2}}
-    )
+    painter(models / "painter")
     caller = tiny.build(models / "caller", window=2048, template=tiny.TOOLS_TEMPLATE)
     tiny.card(caller, name="caller")
     for name in ("starter-chat", "starter-listener", "starter-embedder"):

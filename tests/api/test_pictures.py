@@ -14,8 +14,7 @@ from PIL import Image
 from inference_chat.media import data_url, from_data_url, image_bytes
 from inference_chat.media.container import Limits
 from inference_chat.service import Service
-from tests import tiny
-from tests.runners.diffusers_models import build
+from tests.runners.diffusers_models import painter
 from tests.server import Server, serving, settings
 
 PHOTO = image_bytes(Image.radial_gradient("L").resize((64, 64)).convert("RGB"))
@@ -26,10 +25,7 @@ MASK.paste(255, (0, 0, 32, 64))
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("pictures")
-    painter = build("StableDiffusion", folder / "models" / "painter")
-    tiny.card(
-        painter, name="painter", pipeline_tag="text-to-image", inference_chat={"parameters": {"steps": 2}}
-    )
+    painter(folder / "models" / "painter")
     (folder / "models" / "tiny-llama").symlink_to(tiny_llama)
     with serving(Service(settings(folder, folder / "models"))) as running:
         running.call(running.service.models.load("painter"))

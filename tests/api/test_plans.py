@@ -11,9 +11,8 @@ import pytest
 
 from inference_chat.media import data_url
 from inference_chat.service import Service
-from tests import tiny
 from tests.planning.test_planner import INPUTS, shelf
-from tests.runners.diffusers_models import build
+from tests.runners.diffusers_models import painter
 from tests.server import Server, serving, settings
 
 PICTURE = (INPUTS / "scene-red-circles.png").read_bytes()
@@ -29,12 +28,7 @@ PARTS = [
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("plans")
     models = shelf(folder / "models", ("starter-detector", "starter-listener"))
-    tiny.card(
-        build("StableDiffusion", models / "painter"),
-        name="painter",
-        pipeline_tag="text-to-image",
-        inference_chat={"parameters": {"steps": 2}},
-    )
+    painter(models / "painter")
     with serving(Service(settings(folder, models))) as running:
         yield running
 

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -50,6 +52,19 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield running
         running.close()
+
+
+@contextmanager
+def faultless(browser: Browser, timeout: float = 60_000, **how: Any) -> Iterator[Page]:
+    """A new page, opened as `how` says, in whose scripts nothing may go wrong; `timeout` in milliseconds."""
+    context = browser.new_context(**how)
+    context.set_default_timeout(timeout)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    context.close()
+    assert wrong == []
 
 
 @dataclass
@@ -103,14 +118,11 @@ class Chat:
 @pytest.fixture
 def chat(browser: Browser, server: Server) -> Iterator[Chat]:
     """An open page; afterwards nothing may have gone wrong in it, nor anything been fetched elsewhere."""
-    context = browser.new_context(viewport={"width": 1100, "height": 760}, accept_downloads=True)
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    own = re.compile(rf"^({re.escape(server.url)}|data:|blob:)")
-    page.on("request", lambda request: None if own.match(request.url) else wrong.append(request.url))
-    yield Chat(page, server.url).open()
-    context.close()
+    how: Any = {"viewport": {"width": 1100, "height": 760}, "accept_downloads": True}
+    with faultless(browser, 30_000, **how) as page:
+        wrong: list[str] = []
+        page.on("dialog", lambda dialog: wrong.append(dialog.message))
+        own = re.compile(rf"^({re.escape(server.url)}|data:|blob:)")
+        page.on("request", lambda request: None if own.match(request.url) else wrong.append(request.url))
+        yield Chat(page, server.url).open()
     assert wrong == []

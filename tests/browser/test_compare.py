@@ -12,6 +12,8 @@ from inference_chat.ui import compare, image
 from tests import tiny, tiny_vision
 from tests.server import Server, serving, settings
 
+from .conftest import faultless
+
 PICTURE = Path(__file__).parents[2] / "examples" / "inputs" / "scene-3-objects.png"
 CHAT = "task=text-generation&model=one&model=two"
 
@@ -32,14 +34,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    yield page
-    context.close()
-    assert wrong == []
+    with faultless(browser, viewport={"width": 1200, "height": 900}, accept_downloads=True) as page:
+        yield page
 
 
 def opened(page: Page, server: Server, query: str) -> Locator:

@@ -19,6 +19,8 @@ from tests.runners.diffusers_models import build
 from tests.runners.text_families import bert
 from tests.server import Server, serving, settings
 
+from .conftest import faultless
+
 TABS = {"Chat": chat.build, "Evaluate": evaluate.build, "Inside": inside.build, "Dashboard": dashboard.build}
 
 
@@ -41,13 +43,8 @@ def painter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1100, "height": 900}, color_scheme="light")
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    yield page
-    context.close()
-    assert wrong == []
+    with faultless(browser, 30_000, viewport={"width": 1100, "height": 900}, color_scheme="light") as page:
+        yield page
 
 
 def opened(page: Page, server: Server, tab: str) -> None:

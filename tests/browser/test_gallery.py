@@ -10,6 +10,8 @@ from inference_chat.service import Service
 from tests.runners import diffusers_models
 from tests.server import Server, serving, settings
 
+from .conftest import faultless
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -24,14 +26,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1200, "height": 1100})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    yield page
-    context.close()
-    assert wrong == []
+    with faultless(browser, viewport={"width": 1200, "height": 1100}) as page:
+        yield page
 
 
 def opened(page: Page, server: Server, tab: str, part: str) -> Locator:

@@ -13,6 +13,8 @@ from tests.browser.pointer import drag
 from tests.runners import diffusers_models
 from tests.server import Server, serving, settings
 
+from .conftest import faultless
+
 INPUTS = Path(__file__).parents[2] / "examples" / "inputs"
 SCENE, CLIP = INPUTS / "scene-3-objects.png", INPUTS / "clip-one-shot.mp4"
 
@@ -32,15 +34,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1200, "height": 1100})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(f"{server.url}/?tab=image")
-    yield page
-    context.close()
-    assert wrong == []
+    with faultless(browser, viewport={"width": 1200, "height": 1100}) as page:
+        page.goto(f"{server.url}/?tab=image")
+        yield page
 
 
 def settings_of(place: Locator) -> str:

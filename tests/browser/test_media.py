@@ -14,6 +14,8 @@ from tests.media.films import film
 from tests.runners.blobs import scene
 from tests.server import Server, serving, settings
 
+from .conftest import faultless
+
 ROOT = Path(__file__).parents[2]
 INPUTS = ROOT / "examples" / "inputs"
 MODELS = ("starter-detector", "scene-detector")
@@ -33,14 +35,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    yield page
-    context.close()
-    assert wrong == []
+    with faultless(browser, viewport={"width": 1200, "height": 900}) as page:
+        yield page
 
 
 def tab(page: Page, server: Server, name: str) -> Locator:

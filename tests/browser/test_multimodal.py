@@ -17,7 +17,7 @@ from inference_chat.service import Service
 from tests.planning.test_planner import INPUTS, STARTERS, shelf
 from tests.server import Server, serving, settings
 
-from .conftest import CHROMIUM, FLAGS
+from .conftest import CHROMIUM, FLAGS, faultless
 
 DEVICES = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
@@ -53,18 +53,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(
-        viewport={"width": 1100, "height": 800}, permissions=["microphone", "camera"]
-    )
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(f"{server.url}/?tab=multimodal")
-    page.locator("#multimodal .ic[data-ready]").wait_for()
-    yield page
-    context.close()
-    assert wrong == []
+    given = ["microphone", "camera"]
+    with faultless(browser, viewport={"width": 1100, "height": 800}, permissions=given) as page:
+        page.goto(f"{server.url}/?tab=multimodal")
+        page.locator("#multimodal .ic[data-ready]").wait_for()
+        yield page
 
 
 def attach(page: Page, *names: str) -> None:

@@ -15,6 +15,8 @@ from tests import tiny
 from tests.hub import Hub, serving_hub
 from tests.server import Server, serving, settings
 
+from .conftest import faultless
+
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
@@ -39,16 +41,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Iterator[Serve
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(f"{server.url}/?tab=registry")
-    expect(page.locator(".ic-reg-main h2")).to_be_visible()
-    yield page
-    context.close()
-    assert wrong == []
+    with faultless(browser, 30_000, viewport={"width": 1200, "height": 900}, accept_downloads=True) as page:
+        page.goto(f"{server.url}/?tab=registry")
+        expect(page.locator(".ic-reg-main h2")).to_be_visible()
+        yield page
 
 
 def choose(page: Page, id: str) -> Locator:

@@ -13,6 +13,8 @@ from inference_chat.service import Service
 from inference_chat.ui import chat, parts
 from tests.server import Server, one_model, serving, settings
 
+from .conftest import faultless
+
 
 def another(service: Service) -> None:
     """A tab as tabs are written, longer than the window."""
@@ -44,15 +46,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path) -> Iterat
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1100, "height": 700}, color_scheme="light")
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(server.url)
-    page.locator(".ic[data-ready]").wait_for()
-    yield page
-    context.close()
-    assert wrong == []
+    with faultless(browser, 30_000, viewport={"width": 1100, "height": 700}, color_scheme="light") as page:
+        page.goto(server.url)
+        page.locator(".ic[data-ready]").wait_for()
+        yield page
 
 
 def scrolls(page: Page) -> bool:

@@ -15,7 +15,7 @@ from inference_chat.schema import ImagePart
 from inference_chat.service import Service
 from tests import tiny
 from tests.fakes import ANNE, running
-from tests.runners.diffusers_models import build
+from tests.runners.diffusers_models import painter
 
 # diffusers' schedulers are older than NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -46,10 +46,7 @@ def test_a_wish_is_told_from_other_words(text, wish):
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
     models = tmp_path / "models"
     tiny.card(tiny.build(models / "chat"), name="chat")
-    painter = build("StableDiffusion", models / "painter")
-    tiny.card(
-        painter, name="painter", pipeline_tag="text-to-image", inference_chat={"parameters": {"steps": 2}}
-    )
+    painter(models / "painter")
     async with running(tmp_path, models) as service:
         yield service
 

@@ -17,6 +17,7 @@ from inference_chat.runners.device import Placement
 from inference_chat.runners.diffusion import ClipOptions, DiffusionRunner, EditOptions, PictureOptions
 from inference_chat.schema import Media, Request
 from inference_chat.tasks import Task
+from tests import tiny
 
 from .diffusers_clips import animatediff, cogvideox, ltx, wan
 from .diffusers_pictures import (
@@ -70,6 +71,13 @@ def build(kind: str, folder: Path) -> Path:
         index = json.loads((folder / "model_index.json").read_text())
         (folder / "model_index.json").write_text(json.dumps(index | {"id2label": LABELS}))
     return folder
+
+
+def painter(folder: Path) -> Path:
+    """A model named painter with its card, which draws in two steps."""
+    built = build("StableDiffusion", folder)
+    how = {"parameters": {"steps": 2}}
+    return tiny.card(built, name="painter", pipeline_tag="text-to-image", inference_chat=how)
 
 
 def open_runner(folder: Path, dtype: str = "float32") -> DiffusionRunner:
