@@ -76,8 +76,13 @@ class Endpoints:
             if session_id is None:
                 session_id = (await chats.start(who, model=model, system_prompt=system_prompt)).id
             turn = await chats.send(who, session_id, message, model=model, settings=settings)
-            async for text in texts_of(turn.job):
-                yield text, session_id
+            try:
+                async for text in texts_of(turn.job):
+                    yield text, session_id
+            except InferenceChatError:
+                await turn.finished()
+                raise
+            await turn.finished()  # whoever reads the history or goes on at once finds this reply in it
 
     @returns(str)
     async def generate(

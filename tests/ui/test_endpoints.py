@@ -1,12 +1,16 @@
 """Gradio's own client at the public endpoints, over a real socket."""
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from inference_chat.sessions.messages import ChatMessage
+from inference_chat.sessions.store import Sessions
 from inference_chat.ui import choosing_endpoints, media_endpoints
 from inference_chat.ui import endpoints as texts
 from tests.server import Server
@@ -72,6 +76,27 @@ def test_the_last_of_a_stream_is_the_whole_reply(client: Client, server: Server)
     with server.http() as http:
         stored = http.get(f"/chat/{session}/history").json()
     assert stored["messages"][-1]["content"] == text
+
+
+@pytest.mark.parametrize(
+    ("message", "end"), [("Hello", "complete"), ("Hello " * 2000, "failed")], ids=["answered", "failed"]
+)
+def test_a_reply_is_stored_when_its_stream_ends(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch, message: str, end: str
+):
+    finish = Sessions.finish
+
+    def slowly(*arguments: Any, **named: Any) -> ChatMessage:
+        time.sleep(0.5)
+        return finish(*arguments, **named)
+
+    monkeypatch.setattr(Sessions, "finish", slowly)
+    _, session = client.predict("Hello", parameters=SHORT, api_name="/chat")
+    with suppress(AppError):
+        client.predict(message, session_id=session, parameters=SHORT, api_name="/chat")
+    with server.http() as http:
+        stored = http.get(f"/chat/{session}/history").json()["messages"][-1]
+    assert (stored["role"], stored["status"]) == ("assistant", end)
 
 
 def test_generates_from_a_prompt(client: Client):
