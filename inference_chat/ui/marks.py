@@ -10,6 +10,8 @@ import gradio as gr
 from ..access import Caller
 from ..errors import BadMedia, InferenceChatError
 from ..media import TAKEN, ClipInfo, Frames, data_url, image_bytes, preview
+from ..runners.checkpoint import Checkpoint
+from ..runners.diffusion import repaints
 from ..schema import JSON
 from ..service import Service
 from ..tasks import Task
@@ -59,12 +61,20 @@ def marks(service: Service) -> tuple[gr.HTML, Shown]:
         if path is None or mode is None:
             return gr.HTML(picture=None, visible=False)
         try:
+            if mode == "paint" and not await asyncio.to_thread(_paintable, service, model):
+                return gr.HTML(picture=None, visible=False)
             picture = await (_clip(service, path, model) if mode == "clip" else _picture(path))
         except InferenceChatError:  # it is told when the model shall look at it
             return gr.HTML(picture=None, visible=False)
         return gr.HTML(picture={"mode": mode, **picture}, visible=True)
 
     return made, shown
+
+
+def _paintable(service: Service, model: str | None) -> bool:
+    """Whether a mask means something to a model; an upscaler, say, changes whole pictures only."""
+    found = service.models.find(service.models.record(model, Task.IMAGE_TO_IMAGE))
+    return not isinstance(found, Checkpoint) or repaints(found.config)
 
 
 async def source(read: Any) -> JSON:

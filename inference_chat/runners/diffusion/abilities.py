@@ -75,6 +75,11 @@ def tasks_of(index: dict[str, Any]) -> tuple[Task, ...]:
     return tuple(dict.fromkeys(TASKS[way] for way in ways_of(index)))
 
 
+def repaints(index: dict[str, Any]) -> bool:
+    """Whether a folder can draw the parts anew that a mask shows; raises as `ways_of` does."""
+    return "repaint" in ways_of(index)
+
+
 def _own_way(name: str, index: dict[str, Any]) -> Way | None:
     parts = {part: value for part, value in index.items() if isinstance(value, list) and len(value) == 2}
     kinds = " ".join(
