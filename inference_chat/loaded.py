@@ -17,6 +17,7 @@ class Entry:
 
     record: ModelRecord
     task: "asyncio.Task[None] | None" = None
+    settling: "asyncio.Task[None] | None" = None
     runner: Runner | None = None
     worker: Worker | None = None
     leases: int = 0

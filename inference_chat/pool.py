@@ -19,7 +19,7 @@ from .runners import EndpointRunner, Remote, family_of
 from .runners.base import Runner
 from .runners.checkpoint import Checkpoint
 from .runners.device import give_back, memory_free, memory_used, place, prepare
-from .runners.parking import park, wake
+from .runners.parking import wake
 from .settings import Settings
 from .worker import Apart, Worker
 
@@ -169,6 +169,16 @@ class Pool:
             await self._make_room(entry.record.id, entry.parked)
             entry.bytes, entry.parked = entry.bytes + entry.parked, 0
         await asyncio.to_thread(wake, runner.checkpoint.files)
+        assert entry.worker is not None
+        await entry.worker.run(runner.wake, lambda _: None)
+        entry.settling = self._began(self._settle(entry.worker, runner), f"settle-{entry.record.id}")
+
+    async def _settle(self, worker: Worker, runner: Runner) -> None:
+        """Let a model that came back become as quick as it was, between others' steps."""
+        try:
+            await worker.run(runner.settle, lambda _: None)
+        except Exception:  # it answers as it is, and nobody waits for more
+            logger.exception("%s stays slower than it was", runner.checkpoint.name)
 
     async def _load(self, entry: Entry) -> None:
         id = entry.record.id
@@ -302,12 +312,13 @@ class Pool:
         worker, runner = entry.worker, entry.runner
         assert worker is not None
         assert runner is not None
-        files, least = () if entry.remote else runner.checkpoint.files, entry.bytes * WORTH_PARKING
-        entry.parked = await worker.call(lambda: park(files, least)) if files else 0
+        least = entry.bytes * WORTH_PARKING
+        entry.parked = 0 if entry.remote else await worker.call(lambda: runner.park(least))
         if not entry.parked:
             del runner
             await self._unload(entry)
             return
+        await worker.call(give_back)
         entry.bytes = max(0, entry.bytes - entry.parked)
         entry.leaving = False
         self._changed.set()

@@ -10,14 +10,15 @@ from ..events import Event
 from ..schema import Request
 from .checkpoint import Checkpoint
 from .device import Placement
+from .parking import park
 from .pieces import Piece, pieces
 
 
 class Runner(ABC):
     """A model and what it can do.
 
-    `load`, `run` and `unload` are only ever called on the model's inference thread; `estimate` may be
-    called anywhere and imports nothing heavy.
+    All but `estimate` are only ever called on the model's inference thread; that one may be called
+    anywhere and imports nothing heavy.
     """
 
     capabilities: ClassVar[tuple[str, ...]] = ()
@@ -61,6 +62,21 @@ class Runner(ABC):
         if tokenizer is None:
             raise UnsupportedTask(f"{self.checkpoint.name} reads no text, so it has no tokens of one.")
         return pieces(tokenizer, text)
+
+    def park(self, least: float) -> int:
+        """Give back the memory of the weights and stay ready to run; how many bytes that were.
+
+        0, and nothing is done, where it would be less than `least`.
+        """
+        return park(self.checkpoint.files, least)
+
+    def wake(self) -> Iterator[None]:
+        """What a parked model needs before it runs again; between two steps others run."""
+        yield from ()
+
+    def settle(self) -> Iterator[None]:
+        """What makes it as quick again as it was, while it is running already."""
+        yield from ()
 
     @abstractmethod
     def unload(self) -> None:

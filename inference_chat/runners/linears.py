@@ -6,6 +6,7 @@ name: each layer is tried when it is exchanged, and stays as it is where that fa
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -21,35 +22,101 @@ ROUNDED = ("int8", "int4")
 
 
 class Layout(Protocol):
-    """What takes the place of a layer: built of a weight (out, in) in bfloat16 and a bias."""
+    """What takes the place of layers of the same input: built of weights (out, in) in bfloat16 and a bias."""
 
-    def __init__(self, weight: Any, bias: Any) -> None: ...
+    plain: tuple[Any, ...]
+    """The weights that it was made of, as long as they are at hand."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory of what was laid out."""
+
+    def __init__(self, weights: Sequence[Any], bias: Any) -> None: ...
+
+    def __call__(self, x: Any) -> Any: ...
+
+    def plainly(self, x: Any) -> Any:
+        """The same by the plain weights."""
+
+    def make(self) -> None:
+        """Lay the plain weights out."""
+
+    def drop(self) -> None:
+        """Forget what was laid out."""
 
 
-def rearrange(model: Any, quantization: str) -> float | None:
+class Laid:
+    """The layers of a model that were exchanged."""
+
+    def __init__(self, layers: Sequence[Layout], error: float, *, again: bool) -> None:
+        """`error` is their mean one, as a share of their outputs' norm.
+
+        `again` says whether their plain weights stay, mapped from a file, so that what was made of them can
+        be dropped and made again.
+        """
+        self.error = error
+        self.again = again
+        self._layers = layers
+        self._waiting: deque[Layout] = deque()
+
+    @property
+    def bytes(self) -> int:
+        """What `drop` would give back."""
+        return sum(layer.bytes for layer in self._layers)
+
+    def drop(self) -> None:
+        """Give back the memory of all layers; packed ones go on by their plain weights."""
+        self._waiting.clear()
+        for layer in self._layers:
+            layer.drop()
+
+    def wake(self) -> None:
+        """All layers are to be made again."""
+        self._waiting.extend(self._layers)
+
+    def make(self) -> Iterator[None]:
+        """Make the layers that are to be made again, one in a step; it ends where they are dropped."""
+        while self._waiting:
+            self._waiting.popleft().make()
+            yield
+
+
+def rearrange(
+    model: Any, quantization: str, mapped: Callable[[int], bool] = lambda address: False
+) -> Laid | None:
     """Exchange the linear layers of a bfloat16 model on a CPU; those that cannot be stay.
 
-    `quantization` is `auto` (packed, lossless), `int8` or `int4`. The mean error of the layers that were
-    exchanged, as a share of their outputs' norm; None when none was.
+    `quantization` is `auto` (packed, lossless), `int8` or `int4`; `mapped` tells of an address whether
+    a file is mapped there. None when no layer was exchanged.
     """
     make, allowed = _layouts()[quantization], ALLOWED[quantization]
     errors: list[float] = []
+    made: list[Layout] = []
     for parent in list(model.modules()):
         for names in _groups(parent):
             layers = [getattr(parent, name) for name in names]
-            found = _tried(make, *_joined(layers), allowed)
+            found = _tried(make, *_parts(layers), allowed)
             if found is None:
                 continue
             shares = _shares(found[0], [layer.out_features for layer in layers]) if layers[1:] else found[:1]
             for name, share in zip(names, shares, strict=True):
                 setattr(parent, name, share)
+            made.append(found[0])
             errors += [found[1]] * len(layers)
-    if not errors:
+    if not made:
         return None
-    # What is left would hold on to the whole file that it is mapped from.
+    again = all(mapped(weight.data_ptr()) for layer in made for weight in layer.plain)
+    if not again:
+        _let_go(model, made)
+    return Laid(made, sum(errors) / len(errors), again=again)
+
+
+def _let_go(model: Any, made: Sequence[Layout]) -> None:
+    """Keep no plain weights; what is left would hold on to the whole file that it is mapped from."""
+    for layer in made:
+        layer.plain = ()
     for parameter in model.parameters():
         parameter.data = parameter.data.clone()
-    return sum(errors) / len(errors)
 
 
 def at_once(layers: Sequence[Any]) -> Callable[[Any], Any]:
@@ -82,15 +149,16 @@ def _alike(layers: Sequence[Any]) -> bool:
     return len(kinds) == 1 and hasattr(layers[0], "in_features")
 
 
-def _joined(layers: Sequence[Any]) -> tuple[Any, Any]:
-    """Weight (out, in) and bias of linear layers, one below the other."""
+def _parts(layers: Sequence[Any]) -> tuple[list[Any], Any]:
+    """Weights (out, in) of linear layers, and their biases one after the other."""
     import torch
 
-    if len(layers) > 1:
-        bias = None if layers[0].bias is None else torch.cat([layer.bias.data for layer in layers])
-        return torch.cat([layer.weight.data for layer in layers]), bias
-    (layer,) = layers
-    return (layer.weight.data if type(layer) is torch.nn.Linear else layer.weight.data.t()), layer.bias
+    turned = [type(layer) is not torch.nn.Linear for layer in layers]
+    weights = [layer.weight.data for layer in layers]
+    weights = [weight.t() if turn else weight for weight, turn in zip(weights, turned, strict=True)]
+    if layers[0].bias is None:
+        return weights, None
+    return weights, torch.cat([layer.bias.data for layer in layers])
 
 
 class _Whole:
@@ -130,51 +198,85 @@ def _shares(layer: Any, sizes: Sequence[int]) -> list[Any]:
 
 
 def _tried(
-    make: Callable[[Any, Any], Any], weight: Any, bias: Any, allowed: float
-) -> tuple[Any, float] | None:
+    make: type[Layout], weights: Sequence[Any], bias: Any, allowed: float
+) -> tuple[Layout, float] | None:
     """A layer in its new layout and its error; None when it cannot be had or is not accepted."""
     import torch
 
-    given = torch.randn((TRIED, 1, weight.shape[1]), generator=torch.Generator().manual_seed(1))
-    given = given.to(weight.dtype)
+    given = torch.randn((TRIED, 1, weights[0].shape[1]), generator=torch.Generator().manual_seed(1))
+    given = given.to(weights[0].dtype)
     try:
         with torch.inference_mode():
-            layer = make(weight.contiguous(), bias)
-            wanted = torch.nn.functional.linear(given, weight, bias).float()
+            layer = make(weights, bias)
+            wanted = layer.plainly(given).float()
             error = float((layer(given).float() - wanted).norm() / wanted.norm().clamp(min=1e-9))
     except (RuntimeError, AttributeError, NotImplementedError) as reason:
-        logger.info("A layer of %s stays as it is: %s", tuple(weight.shape), str(reason).split("\n")[0])
+        logger.info("A layer of %s stays as it is: %s", tuple(weights[0].shape), str(reason).split("\n")[0])
         return None
     return (layer, error) if error <= allowed else None
 
 
-def _layouts() -> dict[str, Callable[[Any, Any], Any]]:
+def _layouts() -> dict[str, type[Layout]]:
     """The layouts by name; made here, as torch is only imported when a model is loaded."""
     import torch
 
     ops = torch.ops.mkldnn
 
-    class Packed(torch.nn.Module):
-        """oneDNN's own layout, lossless."""
+    class Made(torch.nn.Module):
+        """A layer that is made of its plain weights, and can be dropped and made again."""
 
-        def __init__(self, weight: Any, bias: Any) -> None:
+        _made: tuple[Any, ...] = ()
+
+        def __init__(self, weights: Sequence[Any], bias: Any) -> None:
             super().__init__()
+            self.plain = tuple(weights)
+            self._bias = bias
+            self._sizes = [len(weight) for weight in weights]
+            self.make()
+
+        def plainly(self, x: Any) -> Any:
+            biases = [None] * len(self.plain) if self._bias is None else self._bias.split(self._sizes)
+            found = [
+                torch.nn.functional.linear(x, weight, bias)
+                for weight, bias in zip(self.plain, biases, strict=True)
+            ]
+            return found[0] if len(found) == 1 else torch.cat(found, -1)
+
+        def make(self) -> None:
+            with torch.inference_mode():
+                whole = self.plain[0] if len(self.plain) == 1 else torch.cat(self.plain)
+                self._made = self._laid(whole.contiguous())
+
+        def drop(self) -> None:
+            self._made = ()
+
+        @property
+        def bytes(self) -> int:
+            return sum(part.numel() * part.element_size() for part in self._made)
+
+        def _laid(self, weight: Any) -> tuple[Any, ...]:
+            raise NotImplementedError
+
+    class Packed(Made):
+        """oneDNN's own layout, lossless: until it is made again the plain weights give the same numbers."""
+
+        def _laid(self, weight: Any) -> tuple[Any, ...]:
             if not ops._is_mkldnn_bf16_supported():
                 raise RuntimeError("this processor has no bfloat16")
-            self._weight = ops._reorder_linear_weight(weight, 8)
-            self._bias = bias
+            return (ops._reorder_linear_weight(weight, 8),)
 
         def forward(self, x: Any) -> Any:
-            return ops._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+            if not self._made:
+                return self.plainly(x)
+            return ops._linear_pointwise(x, *self._made, self._bias, "none", [], "")
 
-    class Rounded(torch.nn.Module):
+    class Rounded(Made):
         """Weights of fewer bits, which are multiplied by rows of a matrix."""
 
-        _bias: Any
-        _rows: int
-
         def forward(self, x: Any) -> Any:
-            found = self._product(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], self._rows)
+            if not self._made:
+                self.make()
+            found = self._product(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], sum(self._sizes))
             return found if self._bias is None else found + self._bias
 
         def _product(self, x: Any) -> Any:
@@ -183,31 +285,28 @@ def _layouts() -> dict[str, Callable[[Any, Any], Any]]:
     class Int8(Rounded):
         """Eight bits, one scale for each output."""
 
-        def __init__(self, weight: Any, bias: Any) -> None:
-            super().__init__()
+        def _laid(self, weight: Any) -> tuple[Any, ...]:
             scale = weight.float().abs().amax(1, keepdim=True).clamp(min=1e-8) / 127
-            self._weight = (weight.float() / scale).round().clamp(-127, 127).to(torch.int8)
-            self._scale = scale[:, 0].to(weight.dtype)
-            self._bias, self._rows = bias, len(weight)
+            rounded = (weight.float() / scale).round().clamp(-127, 127).to(torch.int8)
+            return rounded, scale[:, 0].to(weight.dtype)
 
         def _product(self, x: Any) -> Any:
-            return torch._weight_int8pack_mm(x, self._weight, self._scale)
+            return torch._weight_int8pack_mm(x, *self._made)
 
     class Int4(Rounded):
         """Four bits, a scale and a zero for each `GROUP` inputs of an output."""
 
-        def __init__(self, weight: Any, bias: Any) -> None:
-            super().__init__()
+        def _laid(self, weight: Any) -> tuple[Any, ...]:
             groups = weight.float().reshape(len(weight), -1, GROUP)
             least, most = groups.amin(2, keepdim=True), groups.amax(2, keepdim=True)
             scale = ((most - least) / 15).clamp(min=1e-8)
             found = ((groups - least) / scale).round().clamp(0, 15).to(torch.int32).view_as(weight)
-            self._weight = torch._convert_weight_to_int4pack_for_cpu(found, 1)
             both = torch.stack([scale[..., 0], least[..., 0] + 8 * scale[..., 0]], 2)
-            self._scales = both.transpose(0, 1).contiguous().to(weight.dtype)
-            self._bias, self._rows = bias, len(weight)
+            scales = both.transpose(0, 1).contiguous().to(weight.dtype)
+            return torch._convert_weight_to_int4pack_for_cpu(found, 1), scales
 
         def _product(self, x: Any) -> Any:
-            return torch._weight_int4pack_mm_for_cpu(x, self._weight, GROUP, self._scales)
+            packed, scales = self._made
+            return torch._weight_int4pack_mm_for_cpu(x, packed, GROUP, scales)
 
     return {"auto": Packed, "int8": Int8, "int4": Int4}

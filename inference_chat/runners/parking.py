@@ -7,7 +7,7 @@ looks at them. Nothing is written: a page that was changed in memory would be lo
 import ctypes
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,6 +49,12 @@ def wake(files: Iterable[Path]) -> None:
     """Let the kernel fetch those weights ahead of their use."""
     for one in _mappings(files, SHORT):
         _advise(one, WILL_NEED)
+
+
+def mapped(files: Iterable[Path]) -> Callable[[int], bool]:
+    """Tells of an address in memory whether one of these files is mapped there at the moment."""
+    places = [range(one.start, one.start + one.size) for one in _mappings(files, SHORT)]
+    return lambda address: any(address in place for place in places)
 
 
 def _mappings(files: Iterable[Path], table: Path) -> Iterator[Mapping]:

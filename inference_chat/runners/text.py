@@ -18,8 +18,9 @@ from .calls import Calls
 from .checkpoint import Checkpoint
 from .echo import echoed
 from .grammar import Grammars, Guided, ResponseFormat
-from .linears import ROUNDED, rearrange
+from .linears import ROUNDED, Laid, rearrange
 from .loading import explained, load_model, load_reader
+from .parking import mapped, park
 from .prompt import Prompt, PromptBuilder
 from .single import Single
 from .tools import NamedTool, Tool, ToolChoice, offered
@@ -137,6 +138,7 @@ class TextRunner(Runner):
     """One causal language model."""
 
     capabilities: ClassVar[tuple[str, ...]] = ("Chat",)
+    _laid: Laid | None = None
 
     @classmethod
     def estimate(cls, checkpoint: Checkpoint, bytes_per_element: int) -> int:
@@ -156,23 +158,50 @@ class TextRunner(Runner):
             self.placement = replace(self.placement, dtype="bfloat16")  # what their operators take
         self._tokenizer: Any = load_reader(AutoTokenizer, self.checkpoint)
         self._model: Any = load_model(AutoModelForCausalLM, self.checkpoint, self.placement)
-        error = self._rearranged()
+        self._laid = self._rearranged()
         self._window = self.checkpoint.window
         self._prompts = PromptBuilder(self._tokenizer, self._window, self.name)
         self._ends = self._end_tokens()
         self._engine = self._opened()
-        if rounded and error is not None:
+        if rounded and self._laid is not None:
             self.placement = replace(self.placement, dtype=self.placement.quantization)
 
-    def _rearranged(self) -> float | None:
-        """Lay out the weights for speed; the mean error of layers whose weights were rounded."""
+    def _rearranged(self) -> Laid | None:
+        """Lay out the weights for speed; None where they stay as they are."""
         if self.placement.dtype != "bfloat16" or self.placement.quantization == "none":
             return None
-        error = rearrange(self._model, self.placement.quantization)
-        if error:
-            kind = self.placement.quantization
-            logger.info("%s has %s weights; a layer's mean error is %.2g %%.", self.name, kind, 100 * error)
-        return error
+        files = self.checkpoint.files
+        laid = rearrange(self._model, self.placement.quantization, mapped(files))
+        if laid is None:
+            return None
+        if laid.error:
+            kind, share = self.placement.quantization, 100 * laid.error
+            logger.info("%s has %s weights; a layer's mean error is %.2g %%.", self.name, kind, share)
+        if laid.again:
+            park(files)  # most of it will not be looked at again
+        return laid
+
+    def park(self, least: float) -> int:
+        laid, files = self._laid, self.checkpoint.files
+        if laid is None or not laid.again:
+            return super().park(least)
+        given = laid.bytes
+        freed = park(files, least - given)
+        if given + freed <= least:
+            return 0
+        laid.drop()
+        return given + freed
+
+    def wake(self) -> Iterator[None]:
+        if self._laid is not None and self._laid.again:
+            self._laid.wake()
+            if self.placement.quantization in ROUNDED:  # their plain weights would answer otherwise
+                yield from self._laid.make()
+
+    def settle(self) -> Iterator[None]:
+        if self._laid is not None:
+            yield from self._laid.make()
+
 
     def _opened(self) -> Batch | Single:
         """What reads and writes: many texts at once where the model can, else one at a time."""
@@ -187,7 +216,9 @@ class TextRunner(Runner):
         return single
 
     def unload(self) -> None:
-        del self._model, self._tokenizer, self._prompts, self._engine
+        if self._laid is not None:
+            self._laid.drop()
+        del self._model, self._tokenizer, self._prompts, self._engine, self._laid
 
     @property
     def name(self) -> str:

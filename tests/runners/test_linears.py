@@ -44,9 +44,9 @@ def test_packed_weights_are_the_same_numbers(folder: Path):
 
 @pytest.mark.parametrize(("kind", "near"), [("int8", 0.012), ("int4", 0.1)])
 def test_rounded_layers_are_near(folder: Path, kind: str, near: float):
-    error = rearrange(loaded(folder, "none")._model, kind)
-    assert error is not None
-    assert 0 < error < near
+    laid = rearrange(loaded(folder, "none")._model, kind)
+    assert laid is not None
+    assert 0 < laid.error < near
 
 
 @pytest.mark.parametrize("kind", ["int8", "int4"])
@@ -60,8 +60,8 @@ def test_rounded_models_answer_and_say_so(folder: Path, kind: str):
 def test_layers_of_gpt2_are_rearranged_too(tmp_path: Path, kind: str):
     model = open_runner(build("GPT2", tmp_path / "GPT2"), "bfloat16")._model
     before = sum(parameter.numel() for parameter in model.transformer.h.parameters())
-    error = rearrange(model, kind)
-    if error is not None:  # a processor without bfloat16 packs nothing
+    laid = rearrange(model, kind)
+    if laid is not None:  # a processor without bfloat16 packs nothing
         assert sum(parameter.numel() for parameter in model.transformer.h.parameters()) < before / 10
 
 
