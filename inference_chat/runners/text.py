@@ -202,7 +202,6 @@ class TextRunner(Runner):
         if self._laid is not None:
             yield from self._laid.make()
 
-
     def _opened(self) -> Batch | Single:
         """What reads and writes: many texts at once where the model can, else one at a time."""
         room = KEPT_WINDOWS * self.checkpoint.cached_elements * self.placement.bytes_per_element

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from inference_chat.runners.batching import Batch
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
 from inference_chat.runners.linears import at_once, rearrange
@@ -32,6 +33,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def logits(runner: TextRunner) -> Any:
     return runner._engine.begin(list(range(5, 25))).advance()
+
+
+def forget(runner: TextRunner) -> None:
+    """Nothing that was read before is used again."""
+    assert isinstance(runner._engine, Batch)
+    while runner._engine.kept.forget():
+        pass
 
 
 @BFLOAT16
@@ -107,3 +115,56 @@ def test_layers_that_differ_are_not_joined():
     holder = torch.nn.ModuleDict({"gate_proj": torch.nn.Linear(64, 32), "up_proj": torch.nn.Linear(32, 32)})
     rearrange(holder.to(torch.bfloat16), "int8")
     assert not any(hasattr(layer, "whole") for layer in holder.children())
+
+
+@pytest.mark.parametrize("kind", [pytest.param("auto", marks=BFLOAT16), "int8", "int4"])
+def test_a_parked_model_comes_back_with_the_same_numbers(folder: Path, kind: str):
+    runner = loaded(folder, kind)
+    before, laid = logits(runner), runner._laid
+    assert laid is not None
+    held = laid.bytes
+    assert held > 0
+    assert runner.park(held / 2) >= held
+    assert laid.bytes == 0
+    for _ in runner.wake():
+        pass
+    assert laid.bytes == (0 if kind == "auto" else held)  # packed ones answer by their plain weights
+    forget(runner)
+    assert torch.equal(logits(runner), before)
+    steps = list(runner.settle())
+    assert laid.bytes == held
+    assert (len(steps) > 1) is (kind == "auto")  # others run in between
+    forget(runner)
+    assert torch.equal(logits(runner), before)
+
+
+@BFLOAT16
+def test_what_is_parked_again_or_unloaded_is_not_packed_any_more(folder: Path):
+    runner = loaded(folder, "auto")
+    laid = runner._laid
+    assert laid is not None
+    for end in (lambda: runner.park(1), runner.unload):
+        list(runner.wake())
+        steps = runner.settle()
+        next(steps)
+        assert laid.bytes > 0
+        end()
+        assert list(steps) == []
+        assert laid.bytes == 0
+
+
+def test_a_model_that_is_not_worth_parking_keeps_its_layout(folder: Path):
+    runner = loaded(folder, "int8")
+    assert runner._laid is not None
+    held = runner._laid.bytes
+    assert runner.park(1e12) == 0
+    assert runner._laid.bytes == held
+
+
+@BFLOAT16
+def test_converted_weights_are_not_kept_twice(tmp_path: Path):
+    runner = loaded(tiny(tmp_path / "float32", width=128), "auto")
+    assert runner._laid is not None
+    assert not runner._laid.again
+    assert runner.park(1) == 0
+    assert logits(runner) is not None
