@@ -178,7 +178,7 @@ class TextRunner(Runner):
             kind, share = self.placement.quantization, 100 * laid.error
             logger.info("%s has %s weights; a layer's mean error is %.2g %%.", self.name, kind, share)
         if laid.again:
-            park(files)  # most of it will not be looked at again
+            park(files)  # what was packed will not be looked at again
         return laid
 
     def park(self, least: float) -> int:
@@ -199,8 +199,9 @@ class TextRunner(Runner):
                 yield from self._laid.make()
 
     def settle(self) -> Iterator[None]:
-        if self._laid is not None:
+        if self._laid is not None and self._laid.again:
             yield from self._laid.make()
+            park(self.checkpoint.files)  # the plain weights were looked at meanwhile
 
     def _opened(self) -> Batch | Single:
         """What reads and writes: many texts at once where the model can, else one at a time."""
