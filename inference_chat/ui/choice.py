@@ -81,9 +81,9 @@ def choice(
         options = fields.fields(prefix)
     adapt, followers = then or (lambda _: [], [])
 
-    def models(ref: str | None) -> Any:
+    def listed() -> list[str]:
         found = [*able(service, tasks), *([AUTO] if planned else [])]
-        return gr.Dropdown(choices=[record.name for record in found[:MOST]], value=ref)
+        return [record.name for record in found[:MOST]]
 
     def opened(request: gr.Request) -> list[Any]:
         """What a page shows when it is opened; `?model=…&task=…` in its address chooses."""
@@ -91,14 +91,14 @@ def choice(
         wanted = asked in {kind.value for kind in tasks} and asked in does_of(service, name, tasks)
         first = next(iter(able(service, tasks)), AUTO if planned else None)
         ref = name if wanted else first.name if first else None
-        return [models(ref), *settle(ref, asked)]
+        return [gr.Dropdown(choices=listed(), value=ref), *settle(ref, asked)]
 
     def settle(ref: str | None, name: str | None) -> list[Any]:
         """What a model can do, and what follows from the task that stays or becomes chosen."""
         does = does_of(service, ref, tasks)
         kept = name if name in does else next(iter(does), None)
-        listed = [(NAMES.get(Task(one), one), one) for one in does]
-        return [gr.Dropdown(choices=listed, value=kept), *adapted(ref, kept)]
+        named = [(NAMES.get(Task(one), one), one) for one in does]
+        return [gr.Dropdown(choices=named, value=kept), *adapted(ref, kept)]
 
     def adapted(ref: str | None, name: str | None) -> list[Any]:
         kind = Task(name) if name else None
@@ -111,7 +111,8 @@ def choice(
 
     quiet: dict[str, Any] = EVENT | {"queue": False}
     chosen = Choice(model, task, options, follow=follow)
-    model.focus(models, model, model, **quiet)
+    # The list alone: its value may have been typed anew until it comes.
+    model.focus(lambda: gr.Dropdown(choices=listed()), None, model, **quiet)
     chosen.settled.append(model.input(settle, [model, task], [task, options, *followers], **quiet))
     follow(task.input)
     root = Context.root_block

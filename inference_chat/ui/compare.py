@@ -78,8 +78,10 @@ class _Panel:
         followers = [models, options, *columns]
         root = Context.root_block
         assert root is not None
-        root.load(self._opened, None, [task, models], **QUIET)
-        task.change(self._follow, [task, models], followers, **QUIET)
+        root.load(self._opened, None, [task, *followers], **QUIET)
+        # Not `change`: it tells of what the page was opened with as well, and a second answer to that would
+        # come late and undo what has been chosen meanwhile.
+        task.input(self._follow, [task, models], followers, **QUIET)
         inputs = [task, models, *places, options, blind, turns]
         gr.on([go.click, places[0].submit], told(self._compare, others=1), inputs, [line, view], **EVENT)
         stop.click(self._stop, None, None, **EVENT)
@@ -92,10 +94,9 @@ class _Panel:
         task = asked if asked in known else next(iter(known), None)
         names = self._names(task)
         wanted = [name for name in query.getlist("model") if name in names] if asked == task else []
-        chosen = (wanted or names[:2])[:MOST]
         return [
             gr.Dropdown(choices=[(_title(name), name) for name in known], value=task),
-            gr.Dropdown(choices=names, value=chosen),
+            *await self._follow(task, wanted[:MOST]),
         ]
 
     def _tasks(self) -> list[str]:

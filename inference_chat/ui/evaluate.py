@@ -75,8 +75,8 @@ class _Panel:
         form = [chosen, file, task, models, measure, most]
         chosen.change(self._set, chosen, [about, file, task], **quiet)
         file.upload(_guessed, file, task, **quiet)
-        for event in (task.change, models.focus):
-            event(self._choices, [task, models], [models, measure], **quiet)
+        task.change(self._choices, [task, models], [models, measure], **quiet)
+        models.focus(self._listed, task, models, **quiet)
         follow = [line, view, earlier]
         go.click(told(self._start, others=2), form, follow, **EVENT)
         again.click(told(self._resume, others=2), None, follow, **EVENT)
@@ -93,10 +93,17 @@ class _Panel:
         task = gr.Dropdown(visible=own) if own else gr.Dropdown(value=_task_of(name), visible=False)
         return [_about(name), gr.File(visible=own), task]
 
+    async def _able(self, task: str) -> list[str]:
+        records, _ = await self._service.models.list(task=task, limit=500)
+        return [record["id"] for record in records]
+
+    async def _listed(self, task: str) -> Any:
+        """The models that can do a task by now; not a value, since others may be chosen until it comes."""
+        return gr.Dropdown(choices=await self._able(task))
+
     async def _choices(self, task: str, kept: list[str] | None) -> list[Any]:
         """The models that can do a task, and its measures; what was chosen stays where it fits."""
-        records, _ = await self._service.models.list(task=task, limit=500)
-        ids = [record["id"] for record in records]
+        ids = await self._able(task)
         stay = [one for one in kept or [] if one in ids] or ids[:1]
         names = [(NAMES[name], name) for name in MEASURES[Task(task)]]
         return [gr.Dropdown(choices=ids, value=stay), gr.Dropdown(choices=names, value=names[0][1])]

@@ -1,7 +1,9 @@
 """The Compare tab: answers side by side, blind votes, what differs, and which model to use."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -9,6 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from inference_chat import ui
 from inference_chat.service import Service
 from inference_chat.ui import compare, image
+from inference_chat.ui.choice import defaults
 from tests import tiny, tiny_vision
 from tests.server import Server, serving, settings
 
@@ -93,6 +96,20 @@ def test_a_bad_model_spoils_only_its_column(page: Page, server: Server):
     expect(columns(place).first).to_contain_text("tokens/s")
     votes = place.locator(".ic-ballot button")
     expect(votes).to_have_text(["one@1.0.0 is better", "two@1.0.0 is better", "Tie", "Both bad"])
+
+
+def test_models_named_at_once_stay(page: Page, server: Server, monkeypatch: pytest.MonkeyPatch):
+    def slowly(*arguments: Any) -> dict[str, Any]:
+        time.sleep(1)
+        return defaults(*arguments)
+
+    monkeypatch.setattr(compare, "defaults", slowly)
+    place = opened(page, server, CHAT)
+    place.get_by_label("Models").first.click()
+    page.keyboard.type("nobody")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(2000)  # what would undo it has come by then
+    expect(place.locator(".token")).to_have_text(["one", "two", "nobody"])
 
 
 def test_two_maps_lie_one_over_the_other_on_a_phone_too(page: Page, server: Server):

@@ -1,14 +1,19 @@
 """The tabs for pictures, clips and models, with the shipped detector: what a visitor clicks and sees."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from inference_chat import ui
+from inference_chat.registry.catalog import ModelRecord
 from inference_chat.service import Service
+from inference_chat.ui import choice
+from inference_chat.ui.choice import able
 from tests.browser.pointer import drag
 from tests.media.films import film
 from tests.runners.blobs import scene
@@ -51,6 +56,26 @@ def ready(place: Locator, model: str) -> None:
 
 def line(place: Locator) -> Locator:
     return place.locator(".ic-status-line").locator("visible=true").first
+
+
+def test_a_model_named_while_the_list_is_asked_for_stays(
+    page: Page, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+
+    def slowly(*arguments: Any) -> list[ModelRecord]:
+        time.sleep(1)
+        return able(*arguments)
+
+    monkeypatch.setattr(choice, "able", slowly)
+    field = place.get_by_label("Model").locator("visible=true").first
+    field.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("another")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(2000)  # the list has come by then
+    expect(field).to_have_value("another")
 
 
 def test_a_picture_is_looked_at_and_filtered(page: Page, server: Server):
