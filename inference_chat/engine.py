@@ -32,7 +32,7 @@ LIBRARIES = ("torch", "transformers", "diffusers", "tokenizers")
 
 @dataclass
 class Clock:
-    """When the phases of one request began, in seconds of the event loop's clock."""
+    """When the phases of one request began, in seconds of the monotonic clock, which is the event loop's."""
 
     accepted: float
     leased: float | None = None
@@ -42,6 +42,12 @@ class Clock:
     started: float | None = None
     busy: float = 0.0
     lease: Lease | None = field(default=None, repr=False)
+
+    def made(self, event: Event) -> None:
+        """Note that a part of the answer is there; sound is no token of it, the words before set its pace."""
+        if not (isinstance(event, Progress | Finished) or (self.first and isinstance(event, AudioReady))):
+            self.last = time.monotonic()
+            self.first = self.first or self.last
 
     def timing(self, now: float) -> Timing:
         leased = self.leased or now
@@ -148,10 +154,6 @@ class Engine:
                 if isinstance(event, Finished):
                     ends.append(event)
                     return
-                # The sound of an answer is no token of it: its pace is that of the words before.
-                if not (isinstance(event, Progress) or (clock.first and isinstance(event, AudioReady))):
-                    clock.last = loop.time()
-                    clock.first = clock.first or clock.last
                 emit(event)
 
             await self._step(request, lease, hear, job, clock)
@@ -218,7 +220,7 @@ class Engine:
 
 
 def _timed(steps: Iterator[Event], clock: Clock) -> Iterator[Event]:
-    """The steps of a run; how long they take of the inference thread is added to its clock."""
+    """The steps of a run, noted in its clock as they are made: whoever listens hears many of them at once."""
     try:
         while True:
             began = time.perf_counter()
@@ -228,6 +230,7 @@ def _timed(steps: Iterator[Event], clock: Clock) -> Iterator[Event]:
                 return
             finally:
                 clock.busy += time.perf_counter() - began
+            clock.made(event)
             yield event
     finally:
         if close := getattr(steps, "close", None):

@@ -1,5 +1,7 @@
+import asyncio
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from inference_chat import runners
 from inference_chat.errors import DeadlinePassed, ModelFailed, StorageFailed
-from inference_chat.events import Result
+from inference_chat.events import Event, Finished, Result, TextDelta, Usage
+from inference_chat.schema import Request
 from inference_chat.service import Service
 from tests import tiny
 from tests.fakes import ANNE, FAMILIES, EchoRunner, running
@@ -77,6 +80,28 @@ async def test_a_model_that_hangs_is_given_up(tmp_path: Path, tiny_llama: Path, 
         with pytest.raises(DeadlinePassed, match="raise INFERENCE_TIMEOUT_MS"):
             await ask(service)
         go.set()
+
+
+async def test_the_pace_is_that_of_the_model_however_late_it_is_heard(
+    service: Service, echo: None, monkeypatch
+):
+    made: list[float] = []
+    begun = threading.Event()
+
+    def slowly(self: EchoRunner, request: Request, stop: threading.Event) -> Iterator[Event]:
+        for _ in range(5):
+            time.sleep(0.02)
+            made.append(time.monotonic())
+            begun.set()
+            yield TextDelta(text="word ")
+        yield Finished(usage=Usage(prompt_tokens=1, completion_tokens=5))
+
+    monkeypatch.setattr(EchoRunner, "run", slowly)
+    job = await service.infer(ANNE, prompt="go")
+    await asyncio.to_thread(begun.wait)
+    asyncio.get_running_loop().call_soon(time.sleep, 0.5)  # it hears nothing until all is written
+    timing = (await job.result()).finished.timing
+    assert timing.decode_ms == pytest.approx((made[-1] - made[0]) * 1000, abs=50)
 
 
 async def test_every_end_is_recorded_once(service: Service, echo: None):
