@@ -36,26 +36,36 @@ async def answer(service: Service, name: str) -> float:
 
 
 async def coming_back(service: Service, folder: Path) -> list[str]:
-    await service.models.register({"name": "large", "file_path": str(folder)})
-    await answer(service, "large")
+    """What it takes to come back for the model in `folder`, which is named by its kind of numbers."""
+    name = folder.name
+    id = (await service.models.register({"name": name, "file_path": str(folder)}))["id"]
+    await answer(service, name)
     times: dict[str, list[float]] = {"in memory": [], "parked": [], "unloaded": []}
-    held = freed = 0
+    freed: list[int] = []
     for _ in range(RUNS):
-        times["in memory"].append(await answer(service, "large"))
+        times["in memory"].append(await answer(service, name))
         held = memory_used()
         await service.pool.unload_idle(now=1e12)
-        assert service.pool.parked("large@1.0.0")
-        freed = held - memory_used()
-        times["parked"].append(await answer(service, "large"))
-        await service.models.unload("large")
-        times["unloaded"].append(await answer(service, "large"))
-    size = service.registry.get("large").file_size
-    await service.models.unload("large")
-    rows = [f"| {name} | {statistics.median(taken):.2f} |" for name, taken in times.items()]
+        assert service.pool.parked(id)
+        freed.append(held - memory_used())
+        times["parked"].append(await answer(service, name))
+        await settled(service, id)
+        await service.models.unload(name)
+        times["unloaded"].append(await answer(service, name))
+    size = service.registry.get(name).file_size
+    await service.models.unload(name)
+    rows = [f"| {state} | {statistics.median(taken):.2f} |" for state, taken in times.items()]
     head = (
-        f"A model of {size // MIB:,} MiB, float32; seconds to one token, median of {RUNS}, in turn. Parking "
+        f"A model of {size // MIB:,} MiB, {name}; seconds to one token, median of {RUNS}, in turn. "
+        f"Parking gives back {statistics.median(freed) // MIB:,.0f} MiB.\n"
     )
-    return [head + f"gives back {freed // MIB:,} MiB.\n", "| before | s |", "|---|---|", *rows]
+    return [head, "| before | s |", "|---|---|", *rows, ""]
+
+
+async def settled(service: Service, id: str) -> None:
+    """Wait until a model that came back is packed again."""
+    if task := service.pool._entries[id].settling:
+        await task
 
 
 async def switching(service: Service, folders: list[Path], switches: int) -> list[str]:
@@ -70,7 +80,7 @@ async def switching(service: Service, folders: list[Path], switches: int) -> lis
     first, last = statistics.median(seen[:10]), statistics.median(seen[-10:])
     size = folder_size(folders[0]) // MIB
     return [
-        f"\n{switches} switches between {len(names)} models of {size} MiB in one place, each with an answer: "
+        f"{switches} switches between {len(names)} models of {size} MiB in one place, each with an answer: "
         f"{first:.0f} MiB of the process over the first ten, {last:.0f} over the last ten."
     ]
 
@@ -82,12 +92,15 @@ def folder_size(folder: Path) -> int:
 async def main(switches: int, mebibytes: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        layers = max(1, mebibytes * MIB // (4 * LAYER))
-        large = tiny.card(tiny.build(place / "large", width=WIDTH, layers=layers))
+        large = []
+        for dtype, size in (("float32", 4), ("bfloat16", 2)):
+            layers = max(1, mebibytes * MIB // (size * LAYER))
+            large.append(tiny.card(tiny.build(place / dtype, width=WIDTH, layers=layers, dtype=dtype)))
         small = [tiny.card(tiny.build(place / f"small-{one}", width=512, layers=6)) for one in range(3)]
         service = Service(settings(place, memory_limit_mb=16_384, max_loaded_models=1))
         await service.pool.warm()
-        lines = await coming_back(service, large) + await switching(service, small, switches)
+        lines = [line for folder in large for line in await coming_back(service, folder)]
+        lines += await switching(service, small, switches)
         await service.stop()
     section("Memory", "\n".join(lines))
 
