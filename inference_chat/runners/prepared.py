@@ -150,8 +150,10 @@ class PreparedSteps(AtOnce):
 
 
 def _prepared(model: Any, inputs: dict[str, Any], how: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any]:
-    # It warns of settings that clash, which is for people who write programs.
-    logging.getLogger("transformers.generation.utils").setLevel(logging.ERROR)
+    # It warns of settings that clash, which is for people who write programs. (To set a level costs
+    # each time: every logger of the process forgets what it knew.)
+    if (warner := logging.getLogger("transformers.generation.utils")).level != logging.ERROR:
+        warner.setLevel(logging.ERROR)
     plain = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "num_return_sequences": 1}
     try:
         model.generate(**inputs, **plain | how, custom_generate=_take)
