@@ -25,7 +25,7 @@ from ..schema import JSON, Request, new_id
 from ..tasks import Task
 from .differences import of_batch
 from .energy import Energy, Meter
-from .figures import failed, held, needed, spent
+from .figures import NOT_HERE, failed, held, needed, spent
 
 LEAST, MOST = 2, 6
 Order = Literal["parallel", "in_turn", "groups"]
@@ -69,6 +69,11 @@ class Row:
     def planned(self) -> bool:
         """Whether it is `auto`: several models at work."""
         return self.record is AUTO
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another server runs it: nothing here is loaded, shared or measured."""
+        return self.record is not None and self.record.source == "endpoint"
 
 
 class Comparison:
@@ -231,23 +236,27 @@ class Comparisons:
         able = [row for row in rows if row.request]
         holds = self._pool.memory()
         room = min(self._pool.limit, memory_free() + sum(holds.values()))
-        needs = [holds.get(row.model) or needed(row.record) for row in able]
-        groups = groups_of(needs, room, 1 if in_turn else self._pool.places)
+        needs = [None if row.elsewhere else holds.get(row.model) or needed(row.record) for row in able]
+        alone = [[at] for at in range(len(able))]
+        groups = alone if in_turn else groups_of(needs, room, self._pool.places)
         waves = [[able[at] for at in group] for group in groups]
         if len(waves) < 2:
-            return Comparison(task, rows, waves, "parallel", SHARED if len(able) > 1 else "")
+            shared = sum(not row.elsewhere for row in able) > 1
+            return Comparison(task, rows, waves, "parallel", SHARED if shared else "")
         order: Order = "in_turn" if len(waves) == len(able) else "groups"
         if in_turn:
             return Comparison(task, rows, waves, order, ASKED)
         if len(waves) == 2 and waves[-1][0].planned:
             return Comparison(task, rows, waves, order, AFTERWARDS)
-        total = f"about {sum(needs) // MIB:,} MiB" if all(needs) else "more than is known"
         what = "one after the other" if order == "in_turn" else f"in {len(waves)} groups, one after another"
-        note = (
-            f"Together they need {total} of memory and {room // MIB:,} MiB can be had for at most "
-            f"{self._pool.places} models, so they ran {what}."
-        )
-        return Comparison(task, rows, waves, order, note)
+        return Comparison(task, rows, waves, order, f"{self._why(needs, room)}, so they ran {what}.")
+
+    def _why(self, needs: Sequence[int | None], room: int) -> str:
+        """Why not all of them could run together."""
+        can = f"{room // MIB:,} MiB can be had for at most {self._pool.places} models"
+        if 0 in needs:
+            return f"How much memory one of them needs is known only once it has run, and {can}"
+        return f"Together they need about {sum(need or 0 for need in needs) // MIB:,} MiB of memory and {can}"
 
     async def _run(self, comparison: Comparison) -> None:
         """One group after the other; a job that fails or is cancelled ends like any other."""
@@ -265,7 +274,10 @@ class Comparisons:
                 for row in wave:
                     done.append(await comparison.result_of(row))
                     self._measure(row, done[-1])
-                works = [result.finished.timing.compute_ms if result else 0.0 for result in done]
+                works = [
+                    result.finished.timing.compute_ms if result and not row.elsewhere else 0.0
+                    for row, result in zip(wave, done, strict=True)
+                ]
                 shares = await asyncio.to_thread(self._meter.shares, before, works)
                 for row, share, result in zip(wave, shares, done, strict=True):
                     row.energy = share if result else None
@@ -316,20 +328,22 @@ def _planned(asked: JSON) -> JSON:
     return asked | {"task": Task.ANY_TO_ANY.value, "prompt": prompt, "parameters": given}
 
 
-def groups_of(needs: Sequence[int], room: int, places: int) -> list[list[int]]:
+def groups_of(needs: Sequence[int | None], room: int, places: int) -> list[list[int]]:
     """Positions in groups that fit into `room` together, at most `places` in each, in their order.
 
-    Those that do not fit even alone, and those of which nothing is known (0), are alone.
+    Those that do not fit even alone, and those of which nothing is known (0), are alone. Those that take
+    nothing here (None) join the group before them.
     """
     groups: list[list[int]] = []
-    left = 0
+    left, free = 0, 0
     for at, need in enumerate(needs):
-        if groups and need and need <= left and len(groups[-1]) < places:
-            groups[-1].append(at)
-            left -= need
-        else:
-            groups.append([at])
-            left = room - need if need else 0
+        joins = need is None or (need and need <= left and free > 0)
+        if not groups or not joins:
+            groups.append([])
+            left, free = (0 if need == 0 else room), places
+        groups[-1].append(at)
+        if need is not None:
+            left, free = left - need, free - 1
     return groups
 
 
@@ -339,7 +353,8 @@ def figures(row: Row, result: Result | None) -> JSON:
     told = held(row.model, record, row.memory) | ({"size": row.size} if row.planned else {})
     if result is None:
         return told | failed(row.error.code if row.error else None)
-    return told | spent(result, row.load_ms, row.energy)
+    spends = spent(result, row.load_ms, row.energy)
+    return told | (spends | NOT_HERE if row.elsewhere else spends)
 
 
 def _agreements(task: Task, good: Sequence[tuple[Row, Result]]) -> list[JSON]:

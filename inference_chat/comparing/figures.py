@@ -9,6 +9,8 @@ from .energy import Energy
 
 TIMES = ("latency_ms", "first_token_ms", "tokens_per_second", "compute_ms", "load_ms", "tokens", "cached")
 ENERGY = ("energy_j", "energy")
+NOT_HERE = {"compute_ms": None, "load_ms": None, "energy_j": None, "energy": None}
+"""What another server takes for an answer, which is not told here."""
 
 
 def needed(record: ModelRecord | None) -> int:

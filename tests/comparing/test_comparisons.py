@@ -123,10 +123,13 @@ async def test_stopped_it_keeps_what_is_there_and_begins_no_more(service: Servic
         ([3, 3, 3], 10, 2, [[0, 1], [2]]),
         ([3, 0, 3], 10, 5, [[0], [1], [2]]),
         ([20, 3], 10, 5, [[0], [1]]),
+        ([3, None, 3, None], 6, 2, [[0, 1, 2, 3]]),
+        ([None, 9, None, 9], 10, 5, [[0, 1, 2], [3]]),
+        ([0, None], 10, 5, [[0, 1]]),
         ([], 10, 5, []),
     ],
 )
-def test_groups_fit_into_memory(needs: list[int], room: int, places: int, groups: list[list[int]]):
+def test_groups_fit_into_memory(needs: list[int | None], room: int, places: int, groups: list[list[int]]):
     assert groups_of(needs, room, places) == groups
 
 

@@ -189,3 +189,20 @@ def test_many_are_asked_at_once(near: Server, far: Server):
 
         together = Barrier(4)
         assert list(threads.map(begin, chats)) == [4] * 4
+
+
+def test_beside_a_model_of_here_it_takes_no_place_and_costs_nothing_that_is_measured(
+    near: Server, far: Server, tmp_path: Path
+):
+    register(near, far.url).raise_for_status()
+    own = tiny.build(tmp_path / "own")
+    asked = {"prompt": "Hi", "parameters": {"max_tokens": 4, "temperature": 0}}
+    with near.http() as client:
+        client.post("/models", json={"name": "own", "file_path": str(own)}).raise_for_status()
+        body = {"models": ["cloud", "own"], "input": asked}
+        told = client.post("/models/compare", json=body).raise_for_status().json()
+    assert (told["order"], told["notes"]) == ("parallel", [])
+    cloud, here = told["table"]
+    assert cloud["latency_ms"] > 0
+    assert [cloud[name] for name in ("compute_ms", "load_ms", "energy_j", "memory")] == [None] * 4
+    assert min(here["compute_ms"], here["energy_j"], here["memory"]) > 0
