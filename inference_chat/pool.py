@@ -67,8 +67,12 @@ class Pool:
         return self._failed.get(id)
 
     def memory(self) -> dict[str, int]:
-        """Bytes of each loaded model."""
-        return {id: entry.bytes for id, entry in self._entries.items() if entry.runner and not entry.parked}
+        """Bytes of each model that is loaded here."""
+        return {
+            id: entry.bytes
+            for id, entry in self._entries.items()
+            if entry.runner and not entry.parked and not entry.remote
+        }
 
     def parked(self, id: str) -> bool:
         """Whether a model has given its memory back and would be there again at once."""

@@ -226,6 +226,11 @@ def explain(error: ValidationError, below: str = "") -> str:
     """Pydantic's findings as one line, each with its place: `messages.3.role: …; …`."""
     places = (".".join(str(step) for step in (below, *item["loc"]) if step != "") for item in error.errors())
     return "; ".join(
-        f"{place}: {item['msg']}" if place else item["msg"]
+        f"{place}: {sentence(item['msg'])}" if place else sentence(item["msg"])
         for place, item in zip(places, error.errors(), strict=True)
     )
+
+
+def sentence(said: str) -> str:
+    """A finding of pydantic's without what is said to programmers alone."""
+    return said.removeprefix("Value error, ")

@@ -64,6 +64,9 @@ class Checked(BaseModel):
     download: DownloadNeeded | None = Field(
         description="Of a hub model; null where the hub cannot be reached."
     )
+    choices: list[str] = Field(
+        [], description="What an endpoint serves, where one of several is to be named."
+    )
 
 
 class Exported(BaseModel):

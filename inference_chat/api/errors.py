@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from .. import errors
 from ..errors import InferenceChatError
+from ..schema import sentence
 
 STATUS: dict[type[InferenceChatError], HTTPStatus] = {
     errors.InferenceChatError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -206,7 +207,9 @@ HANDLERS: dict[int | type[Exception], Any] = {
 
 def explain_places(findings: Any) -> str:
     """Validation findings in one line, each with its place and without the value that was sent."""
-    return "; ".join(f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}" for item in findings)
+    return "; ".join(
+        f"{'.'.join(str(step) for step in item['loc'])}: {sentence(item['msg'])}" for item in findings
+    )
 
 
 # --- documentation ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ..runners.device import memory_free
 from ..schema import JSON
 from .described import public_path
 from .downloads import SPARE
+from .endpoints import SeveralModels
 from .hub import Hub
 from .models import Models
 
@@ -27,7 +28,8 @@ class Checking:
     async def check(self, body: JSON) -> JSON:
         """What `register` would do with this: `ok`, else its `problem`; `warnings`, `record`, `memory`.
 
-        For a hub model its `download` too. Raises `Forbidden` where nothing may be registered.
+        For a hub model its `download` too; of an endpoint with several models their names as `choices`.
+        Raises `Forbidden` where nothing may be registered.
         """
         self._models.may_change()
         return await asyncio.to_thread(self._check, body)
@@ -87,7 +89,8 @@ class Checking:
 def _refused(error: InferenceChatError) -> JSON:
     problem = {"code": error.code, "detail": error.detail}
     nothing = {"record": None, "memory": None, "download": None}
-    return {"ok": False, "problem": problem, "warnings": [], **nothing}
+    choices = {"choices": [*error.choices]} if isinstance(error, SeveralModels) else {}
+    return {"ok": False, "problem": problem, "warnings": [], **nothing, **choices}
 
 
 def _free(hub: Hub) -> int:

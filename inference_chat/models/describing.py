@@ -17,7 +17,7 @@ from ..runners import OPTIONS
 from ..runners.checkpoint import Checkpoint, inspect
 from ..runners.foreign import needs_code
 from ..schema import JSON, explain
-from .described import existing, of_card, of_checkpoint, parameters_of, tasks_of
+from .described import of_card, of_checkpoint, parameters_of, tasks_of
 from .endpoints import Endpoints, read
 from .hub import Hub
 from .roots import Roots
@@ -97,10 +97,11 @@ class Describer:
         return {}, ()
 
     def _of_folder(self, given: JSON) -> tuple[JSON, tuple[str, ...]]:
-        folder = existing(str(given["file_path"]))
+        folder = self._roots.find(str(given["file_path"]))
         self._roots.allowed(folder or Path(str(given["file_path"])))
         if folder is None:
             return self._told({name: value for name, value in given.items() if name != "file_path"}, False)
+        given["file_path"] = str(folder)
         card = read_card(folder / "README.md") if (folder / "README.md").is_file() else None
         facts = of_checkpoint(looked_at(folder))
         warnings = [*_lies(of_card(card), facts, "The card"), *_lies(given, facts, "The registration")]

@@ -16,6 +16,14 @@ from ..tasks import TASKS, Task
 SHOWN: Final = 8
 
 
+class SeveralModels(InvalidModel):
+    """The endpoint serves several models, or others than what was named; `choices` are their names."""
+
+    def __init__(self, detail: str, choices: tuple[str, ...]) -> None:
+        super().__init__(detail)
+        self.choices = choices
+
+
 class Endpoints:
     """As the operator's settings allow them."""
 
@@ -117,4 +125,4 @@ def _chosen(endpoint: Endpoint, served: list[JSON]) -> JSON:
         return served[0]
     shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     what = f"does not serve {wanted!r}" if wanted else "serves several models; choose one by `model`"
-    raise InvalidModel(f"endpoint.model: the endpoint {what}. There are: {shown or 'none'}.")
+    raise SeveralModels(f"endpoint.model: the endpoint {what}. There are: {shown or 'none'}.", tuple(names))

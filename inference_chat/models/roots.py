@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import Forbidden, InvalidModel
 from ..settings import Settings
+from .described import existing
 
 
 class Roots:
@@ -12,6 +13,20 @@ class Roots:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    def find(self, path: str) -> Path | None:
+        """What is at a path of the server, or at the end of such a path below an allowed folder.
+
+        So an exported `models/mine` is found by a server that is started elsewhere. None where nothing is.
+        """
+        found = existing(path)
+        if found or not path or Path(path).is_absolute():
+            return found
+        named = (self._settings.model_cards_dir, *(self._settings.roots or ()))
+        inner = (
+            place for root in named for place in (root.parent / path, root / path, root / Path(path).name)
+        )
+        return next((place for place in inner if ".." not in place.parts and existing(str(place))), None)
 
     def allowed(self, folder: Path) -> Path:
         """The folder itself, if it and all files in it lie in the allowed folders, with links followed.

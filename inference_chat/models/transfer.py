@@ -13,6 +13,7 @@ from .models import Models
 
 FORMAT: Final = "inference-chat-registry"
 MOST: Final = 20_000
+DEFAULT_VERSION: Final = str(ModelRecord.model_fields["version"].default)
 OWN: Final = frozenset({"memory_used", "created_at", "updated_at", "id"})
 """What this machine has measured or counted itself, which is no one else's."""
 
@@ -51,6 +52,9 @@ class Transfer:
         stay: list[str] = []
         refused: list[JSON] = []
         for number, body in enumerate(models):
+            if not replace and (here := self._here(body)):
+                stay.append(here)
+                continue
             try:
                 record = self._read(body)
             except InferenceChatError as error:
@@ -58,7 +62,7 @@ class Transfer:
                     {"number": number, "name": str(body.get("name", ""))[:96], "detail": error.detail}
                 )
                 continue
-            if record.id in good or (self._registry.knows(record.id) and not replace):
+            if record.id in good:
                 stay.append(record.id)
             else:
                 good[record.id] = record
@@ -66,6 +70,11 @@ class Transfer:
             self._registry.put_all(good.values())
             self._promote(defaults, good)
         return {"added": list(good), "kept": stay, "refused": refused}
+
+    def _here(self, body: JSON) -> str | None:
+        """The id of what a document tells, if it is registered: then its files need not be looked at."""
+        id = f"{body.get('name')}@{body.get('version') or DEFAULT_VERSION}"
+        return id if self._registry.knows(id) else None
 
     def _read(self, body: JSON) -> ModelRecord:
         given = {name: value for name, value in body.items() if name not in OWN}

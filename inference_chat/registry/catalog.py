@@ -1,5 +1,6 @@
 """What is known of a model, and the view of all models that the registry's reads are served from."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
@@ -7,7 +8,7 @@ from operator import attrgetter
 from typing import Any, Literal, Self
 
 from packaging.version import InvalidVersion, Version
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
 from ..errors import InvalidRequest, ModelNotFound, VersionNotFound
 from ..schema import JSON, Frozen, now
@@ -22,6 +23,7 @@ SORTS = (
     "framework",
     "source",
     "file_size",
+    "memory",
     "memory_estimate",
     "created_at",
     "updated_at",
@@ -65,6 +67,16 @@ class ModelRecord(Frozen):
 
     def __hash__(self) -> int:
         return hash((self.id, self.updated_at))
+
+    @field_validator("name", "version", mode="before")
+    @classmethod
+    def _named(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse characters in words: the pattern itself, which clients are told of, is for programs."""
+        pattern, more = (NAME_PATTERN, "") if info.field_name == "name" else (VERSION_PATTERN, ", +")
+        if isinstance(value, str) and not re.match(pattern, value):
+            most = 96 if info.field_name == "name" else 64
+            raise ValueError(f"1 to {most} letters, digits, ., _, -{more}; a letter or digit first")
+        return value
 
     @model_validator(mode="after")
     def _identify(self) -> Self:
@@ -168,6 +180,7 @@ def _age(record: ModelRecord) -> tuple[int, Version, str]:
 
 # Moments with zones compare slowly.
 _KEYS: dict[str, Callable[[ModelRecord], Any]] = {
+    "memory": lambda record: record.memory_used or record.memory_estimate,
     "version": _age,
     "created_at": lambda record: record.created_at.timestamp(),
     "updated_at": lambda record: record.updated_at.timestamp(),

@@ -46,11 +46,11 @@ class Growing:
 
 
 @lru_cache(maxsize=2048)
-def render(text: str) -> tuple[str, ...]:
-    """The blocks of a whole text as HTML."""
+def render(text: str, *, breaks: bool = True) -> tuple[str, ...]:
+    """The blocks of a whole text as HTML; `breaks=False` where lines end only because they were full."""
     if len(text) > MAX_RENDERED:
         return (f'<p class="ic-plain">{escape(text)}</p>',)
-    return tuple(_html(group) for group in _groups(text))
+    return tuple(_html(group, breaks=breaks) for group in _groups(text))
 
 
 def _groups(text: str) -> list[list[Token]]:
@@ -65,8 +65,8 @@ def _groups(text: str) -> list[list[Token]]:
     return groups
 
 
-def _html(group: Sequence[Token], *, colours: bool = True) -> str:
-    env: EnvType = {"colours": colours}
+def _html(group: Sequence[Token], *, colours: bool = True, breaks: bool = True) -> str:
+    env: EnvType = {"colours": colours, "breaks": breaks}
     return str(_MARKDOWN.renderer.render(group, _MARKDOWN.options, env))
 
 
@@ -129,6 +129,10 @@ def _image(
     return f'<a href="{escape(url)}" {attributes}>{escape(token.content or url)}</a>'
 
 
+def _soft(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    return "<br />\n" if env.get("breaks", True) else "\n"
+
+
 def _link(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
     for name, value in LINK.items():
         tokens[index].attrSet(name, value)
@@ -143,6 +147,7 @@ def _markdown() -> MarkdownIt:
         markdown.add_render_rule(rule, _code)
     for rule in ("math_inline", "math_inline_double", "math_block", "math_block_label", "math_block_eqno"):
         markdown.add_render_rule(rule, _formula)
+    markdown.add_render_rule("softbreak", _soft)
     markdown.add_render_rule("image", _image)
     markdown.add_render_rule("link_open", _link)
     return markdown

@@ -20,11 +20,12 @@ from .parts import heading
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom.js", "controls.js", "registry.js", "model.js", "adding.js")
-PAGE = 200
-"""Models listed at once; others are found by searching."""
+PAGE, MOST = 200, 2000
+"""Models listed at first, and at most; others are found by searching."""
 UNDONE = 200
 """Removals that can be taken back, of all pages together."""
-SORTS = {"name": "Name", "-updated_at": "Newest change", "-memory_estimate": "Memory", "-file_size": "Size"}
+SORTS = {"name": "Name", "-updated_at": "Newest change", "-memory": "Memory", "-file_size": "Size"}
+STATES = {"": "Any state", "loaded": "In memory", "available": "Not in memory", "failed": "Failed to load"}
 
 
 def build(service: Service) -> None:
@@ -38,6 +39,8 @@ def build(service: Service) -> None:
         server_functions=doors(Shown(service), service) + doors(Changed(service), service),
         tasks=list(TASKS),
         sorts=SORTS,
+        states=STATES,
+        page=PAGE,
     )
 
 
@@ -56,14 +59,17 @@ class Shown:
         task: Task | None = None,
         status: str | None = None,
         sort: str = "name",
+        count: int = PAGE,
         have: str | None = None,
     ) -> JSON | None:
-        """The list and the memory, with their `stamp`; None while they are those that the page has."""
+        """The list, `count` long at most, and the memory, with their `stamp`; None while nothing is new."""
+        count = min(max(count, 1), MOST)
         if query.strip():
-            records = await self._models.search(query, task=task, limit=PAGE)
+            records = await self._models.search(query, task=task, limit=MOST if status else count)
+            records = [one for one in records if status in (None, one["status"])][:count]
             total = len(records)
         else:
-            records, total = await self._models.list(task=task, status=status, sort=sort, limit=PAGE)
+            records, total = await self._models.list(task=task, status=status, sort=sort, limit=count)
         found: JSON = {
             "models": [row(record) for record in records],
             "total": total,
@@ -86,7 +92,7 @@ class Shown:
             text = await self._models.card(id)
         except InferenceChatError as error:
             return {"html": "", "wrong": error.detail}
-        return {"html": "".join(render(text)), "wrong": None}
+        return {"html": "".join(render(text, breaks=False)), "wrong": None}
 
     async def download(self, caller: Caller, *, id: str) -> JSON:
         """How far a download is."""

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 def server(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("registry")
     model = tiny.card(tiny.build(folder / "models" / "staged"), name="staged", license="apache-2.0")
-    service = Service(settings(folder, folder / "models", model_cache_dir=folder / "cache"))
+    more = {"model_cache_dir": folder / "cache", "endpoint_networks": (ip_network("127.0.0.1/32"),)}
+    service = Service(settings(folder, folder / "models", **more))
     with serving(service, ui.build(service), **ui.MOUNT) as running:
         for version in ("2.0.0", "3.0.0"):
             body = {"name": "staged", "version": version, "file_path": str(model)}
@@ -102,6 +104,28 @@ def test_a_version_is_promoted_and_rolled_back(page: Page, server: Server):
     press(main, "Roll back")
     said(page, "staged means 3.0.0 again")
     assert server.service.registry.get("staged").version == "3.0.0"
+
+
+def test_what_can_be_done_with_a_version_is_seen_without_scrolling(page: Page):
+    main = choose(page, "staged@3.0.0")
+    press(main, "Versions (3)")
+    frame = main.locator(".ic-versions").bounding_box()
+    button = main.get_by_role("button", name="Make default").first.bounding_box()
+    assert frame
+    assert button
+    assert button["x"] + button["width"] <= frame["x"] + frame["width"]
+
+
+def test_models_are_found_by_what_they_are_doing_and_by_their_tags(page: Page, server: Server):
+    server.call(server.service.models.load("staged@1.0.0"))
+    page.get_by_label("State").select_option("In memory")
+    expect(page.locator('.ic-reg-row[data-id="staged@2.0.0"]')).to_have_count(0)
+    expect(page.locator('.ic-reg-row[data-id="staged@1.0.0"]')).to_be_visible()
+    page.get_by_label("State").select_option("Any state")
+    server.call(server.service.curation.edit("staged@3.0.0", {"tags": ["unusual"]}))
+    press(choose(page, "staged@3.0.0"), "#unusual")
+    expect(page.locator(".ic-reg-row")).to_have_count(1)
+    server.call(server.service.models.unload("staged@1.0.0"))
 
 
 def test_words_and_defaults_are_edited(page: Page, server: Server):
@@ -208,6 +232,28 @@ def test_an_endpoint_that_does_not_answer_is_not_registered(page: Page, server: 
     assert not server.service.registry.knows("far")
 
 
+def test_one_of_an_endpoints_models_is_chosen_by_a_click(
+    page: Page, server: Server, tmp_path_factory: pytest.TempPathFactory
+):
+    folder = tmp_path_factory.mktemp("there")
+    for name in ("first", "second"):
+        tiny.card(tiny.build(folder / "models" / name), name=name)
+    with serving(Service(settings(folder, folder / "models"))) as there:
+        press(page, "Add a model")
+        press(page, "Endpoint")
+        page.get_by_label("URL").fill(f"{there.url}/v1")
+        press(page, "Check")
+        press(page, "second@1.0.0")
+        verdict = page.locator(".ic-verdict")
+        expect(verdict).to_contain_text("second@1.0.0 text-generation")
+        press(verdict, "Register")
+        main = page.locator(".ic-reg-main")
+        expect(main.locator("h2")).to_have_text("second1.0.0")
+        press(main, "Test the connection")
+        said(page, "second@1.0.0 answers.")
+    expect(held(page, "second@1.0.0")).to_have_count(0)
+
+
 def test_a_model_is_removed_and_taken_back(page: Page, server: Server):
     main = choose(page, "staged@2.0.0")
     press(main, "Remove")
@@ -246,5 +292,8 @@ def test_ten_thousand_models_are_listed_and_searched(page: Page, server: Server)
         ModelRecord(name=f"many-{number}", tasks=("text-generation",)) for number in range(10_000)
     )
     expect(page.locator(".ic-reg-count")).to_contain_text("200 of 10,0")
+    press(page, "Show more")
+    expect(page.locator(".ic-reg-count")).to_contain_text("400 of 10,0")
+    expect(page.locator(".ic-reg-row")).to_have_count(400)
     page.get_by_label("Search", exact=True).fill("many-9876")
     expect(page.locator(".ic-reg-row").first).to_have_attribute("data-id", "many-9876@1.0.0")

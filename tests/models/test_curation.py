@@ -210,6 +210,38 @@ async def test_a_registry_is_carried_over(tmp_path: Path, service: Service, tiny
         assert (again["added"], len(again["kept"])) == ([], 3)
 
 
+async def test_an_export_is_found_below_the_folders_of_another_server(
+    tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It names the last two parts of a folder only, and a server is seldom started where they begin."""
+    shutil.copytree(tiny_llama, tmp_path / "shelf" / "mine")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    async with running(tmp_path / "here", model_roots=(tmp_path / "shelf",)) as service:
+        await service.models.register({"name": "mine", "file_path": str(tmp_path / "shelf" / "mine")})
+        document = await service.transfer.export()
+        again = await service.transfer.take(document["models"], {}, replace=False, keep=False)
+        assert (again["refused"], "mine@1.0.0" in again["kept"]) == ([], True)
+    async with running(tmp_path / "there", model_roots=(tmp_path / "shelf",)) as other:
+        taken = await other.transfer.take(document["models"], {}, replace=False, keep=True)
+        assert "mine@1.0.0" in taken["added"]
+        assert other.registry.get("mine").file_path == str(tmp_path / "shelf" / "mine")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"name": "my model!"}, "name: 1 to 96 letters, digits"),
+        ({"version": "1/2"}, "version: 1 to 64 letters, digits"),
+        ({"endpoint": {"url": "ftp://example.org"}}, "endpoint.url: an http(s) URL is needed"),
+    ],
+)
+async def test_what_is_wrong_with_a_field_is_said_in_words(service: Service, more: dict[str, Any], said: str):
+    body = {"name": "x", "model_type": "TextGeneration", **more}
+    told = await service.checking.check(body)
+    assert told["problem"]["detail"].startswith(said)
+
+
 async def test_what_cannot_be_imported_spoils_nothing_else(service: Service):
     models: list[Any] = [
         {"name": "a/b", "model_type": "x"},

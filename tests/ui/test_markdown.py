@@ -105,3 +105,9 @@ def test_renders(text: str, html: str):
 
 def test_a_huge_text_is_shown_plain():
     assert len(render("*a* " * MAX_RENDERED)) == 1
+
+
+def test_lines_of_a_file_that_end_because_they_were_full_are_one():
+    assert "<br" in "".join(render("one\ntwo"))
+    assert "".join(render("one\ntwo", breaks=False)) == "<p>one\ntwo</p>\n"
+    assert "<br" in "".join(render("one  \ntwo", breaks=False))

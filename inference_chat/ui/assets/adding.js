@@ -47,9 +47,15 @@ async function register(body, fetch = false) {
 }
 
 // A form whose fields make a registration: look first, or register at once.
-function checkedForm(fields, body, buttons = (told) => [working("Register", "chief", () => register(body()))]) {
+function checkedForm(fields, body, { buttons = () => [working("Register", "chief", () => register(body()))], choose = null } = {}) {
   const place = el("div", {});
-  const check = async () => { place.replaceChildren(); place.replaceChildren(verdict(await ask("check", { body: body() }), buttons)); };
+  const offered = (told) => (choose && told.choices?.length ? el("div", { class: "ic-chips", role: "group", "aria-label": "Models there" }, ...told.choices.slice(0, 60).map((name) =>
+    el("button", { type: "button", on: { click: () => { choose(name); go.click(); } } }, name))) : null);
+  const check = async () => {
+    place.replaceChildren();
+    const told = await ask("check", { body: body() });
+    place.replaceChildren(...[verdict(told, buttons), offered(told)].filter(Boolean));
+  };
   const go = working("Check", "chief", check, { title: "Looks only: nothing is kept yet" });
   return el("form", { class: "ic-reg-part ic-editing", on: { submit: (event) => { event.preventDefault(); go.click(); }, input: () => place.replaceChildren() } },
     ...fields, el("div", { class: "ic-acts" }, go, working("Register", "", () => register(body()))), place);
@@ -68,7 +74,7 @@ function folderForm() {
 
 function endpointForm() {
   const url = entry("URL", { placeholder: "http://10.0.0.5:8000/v1" }, "Of an OpenAI-compatible or Hugging Face endpoint: vLLM, TGI, SGLang, Ollama, a provider, another Inference Chat.");
-  const model = entry("Model there", { placeholder: "may be left out where there is one only" });
+  const model = entry("Model there", { placeholder: "Check lists those that there are" });
   const key = entry("Variable of the key", { placeholder: "MY_PROVIDER_KEY" }, "The key itself is never kept; the operator names its variable and host in ENDPOINT_KEYS.");
   const task = el("select", {}, el("option", { value: "" }, "as the endpoint says"), ...props.tasks.map((name) => el("option", { value: name }, name)));
   const called = names();
@@ -77,8 +83,8 @@ function endpointForm() {
     if (model.input.value.trim()) endpoint.model = model.input.value.trim();
     if (key.input.value.trim()) endpoint.key_env = key.input.value.trim();
     const given = called.body();
-    return { ...given, name: given.name || endpoint.model?.replace(/[^A-Za-z0-9._-]+/g, "-") || "", endpoint, ...(task.value ? { tasks: [task.value] } : {}) };
-  });
+    return { ...given, name: given.name || endpoint.model?.replace(/@.*$/, "").replace(/[^A-Za-z0-9._-]+/g, "-") || "", endpoint, ...(task.value ? { tasks: [task.value] } : {}) };
+  }, { choose: (name) => { model.input.value = name; } });
 }
 
 function hubForm() {

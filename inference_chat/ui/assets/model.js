@@ -48,7 +48,7 @@ function drawModel() {
   main.replaceChildren(...[
     el("header", {}, el("h2", {}, record.name, el("em", {}, record.version)), el("p", {}, record.description || record.capabilities.join(", "))),
     el("div", { class: "ic-chipline" }, record.parked ? pill("parked", "", "Gave its memory back; it is there again at once") : pill(record.status, record.status), record.default && versions.length > 1 ? pill("default") : null, record.pinned ? pill("pinned", "loaded", "Stays in memory") : null,
-      ...record.tasks.map((task) => pill(task)), ...record.tags.map((tag) => pill(`#${tag}`, "tag"))),
+      ...record.tasks.map((task) => pill(task)), ...record.tags.map((tag) => el("button", { type: "button", class: "ic-state tag", title: "Search for models with this tag", on: { click: () => searchFor(tag) } }, `#${tag}`))),
     record.error ? el("div", { class: "ic-line bad", role: "alert" }, el("span", {}, record.error)) : null,
     record.note ? el("blockquote", { class: "ic-note" }, record.note) : null,
     actions(record), download ? downloadPart(record, download) : null, tabs, body,
@@ -56,12 +56,13 @@ function drawModel() {
 }
 
 function actions(record) {
-  const loaded = record.status === "loaded";
+  const loaded = record.status === "loaded", elsewhere = record.source === "endpoint";
   const does = (name, data, told) => async () => { const answer = await ask(name, { id: record.id, ...data }); toast(told(answer)); await changed(); };
   return el("div", { class: "ic-acts" },
-    loaded ? working("Unload", "", does("unload", {}, () => `${record.id} is out of memory.`))
+    elsewhere ? working("Test the connection", "chief", does("load", {}, () => `${record.id} answers.`))
+      : loaded ? working("Unload", "", does("unload", {}, () => `${record.id} is out of memory.`))
       : working("Load", "chief", does("load", {}, (now) => `${record.id} is in memory${now.memory_used ? `: ${bytes(now.memory_used)}` : ""}.`)),
-    record.source === "endpoint" ? "" : record.pinned ? working("Unpin", "", does("pin", { pinned: false }, () => `${record.id} may leave memory when it is idle.`))
+    elsewhere ? "" : record.pinned ? working("Unpin", "", does("pin", { pinned: false }, () => `${record.id} may leave memory when it is idle.`))
       : working("Pin in memory", "", does("pin", { pinned: true }, () => `${record.id} stays in memory.`), { title: "Load it and keep it, also after the next start" }),
     working("Remove", "quiet", async () => {
       const { id, undo } = await ask("remove", { id: record.id });
@@ -82,7 +83,7 @@ function figuresPart() {
   const facts = {
     "From": record.source === "hub" ? `the hub: ${record.hub_id || record.name}` : record.source === "endpoint" && record.endpoint ? `${record.endpoint.url}, ${record.endpoint.model}` : record.file_path || "described only",
     "Revision": record.revision || "", "Key": record.endpoint?.key_env ? `in ${record.endpoint.key_env}` : "",
-    "Licence": record.license || "not said", "Weights": record.file_size ? `${bytes(record.file_size)}, ${record.framework}` : record.framework, "Digest": record.sha256 || "",
+    "Licence": record.license || "not said", "Weights": record.source === "endpoint" ? "" : record.file_size ? `${bytes(record.file_size)}, ${record.framework}` : record.framework, "Digest": record.sha256 || "",
     "Defaults": Object.entries(record.parameters).map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(", "),
     "Set here": record.edited.join(", "), "Registered": day(record.created_at), "Last used": metrics.last_used_at ? new Date(metrics.last_used_at).toLocaleString() : "",
   };
@@ -96,15 +97,16 @@ function figuresPart() {
     el("table", { class: "ic-facts" }, el("tbody", {}, ...Object.entries(facts).filter(([, value]) => value).map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: name === "Digest" || name === "Revision" ? "code" : null }, value))))));
 }
 
+const makeDefault = (one) => working("Make default", "small", async () => { const now = await ask("promote", { id: one.id }); toast(`${now.name} means ${now.version} from now on.`); await showModel(chosen); await look(true); });
+
 function versionsPart() {
   const { versions } = shown;
   const rows = versions.map((one) => el("tr", { class: one.id === chosen ? "here" : null },
-    el("th", { scope: "row" }, el("button", { type: "button", class: "ic-link", on: { click: () => open(one.id) } }, one.version), one.default ? pill("default", "loaded") : null, one.note ? el("small", {}, one.note) : null),
-    el("td", { class: "code", title: one.sha256 || null }, (one.sha256 || "–").slice(0, 10)), el("td", {}, bytes(one.memory_used || one.memory_estimate) || "–"), el("td", {}, time(one.metrics.latency_ms_p50)),
-    el("td", {}, share(one.metrics.accuracy)), el("td", {}, day(one.created_at)),
-    el("td", {}, one.default ? "" : working("Make default", "small", async () => { const now = await ask("promote", { id: one.id }); toast(`${now.name} means ${now.version} from now on.`); await showModel(chosen); await look(true); }))));
+    el("th", { scope: "row" }, el("button", { type: "button", class: "ic-link", on: { click: () => open(one.id) } }, one.version), one.default ? pill("default", "loaded") : makeDefault(one), one.note ? el("small", {}, one.note) : null),
+    el("td", { class: "code", title: one.sha256 || null }, (one.sha256 || "–").slice(0, 8)), el("td", {}, bytes(one.memory_used || one.memory_estimate) || "–"), el("td", {}, time(one.metrics.latency_ms_p50)),
+    el("td", {}, share(one.metrics.accuracy)), el("td", {}, day(one.created_at))));
   return el("div", { class: "ic-reg-part" },
-    el("div", { class: "ic-table ic-versions" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Version", "Digest", "Memory", "Median time", "Accuracy", "Registered", ""].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows))),
+    el("div", { class: "ic-table ic-versions" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Version", "Digest", "Memory", "Median time", "Accuracy", "Registered"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows))),
     versions.length < 2 ? null : el("div", { class: "ic-acts" },
       working("Roll back", "", async () => { const now = await ask("roll_back", { name: shown.record.name }); toast(`${now.name} means ${now.version} again.`); await showModel(chosen); await look(true); }, { title: "Let the bare name mean what it did before" }),
       working("Follow the newest", "quiet", async () => { const now = await ask("promote", { id: shown.record.name }); toast(`${now.name} means its newest version, now ${now.version}.`); await showModel(chosen); await look(true); })),

@@ -2,7 +2,7 @@
 
 const EVERY = 2500; // ms between two looks; nothing new is answered with nothing
 const found = { models: [], total: 0, memory: null, notices: [], stamp: null };
-const wanted = { query: "", task: "", sort: "name" };
+const wanted = { query: "", task: "", status: "", sort: "name", count: props.page };
 let chosen = null; // the id of the model that is shown
 let visible = false;
 let next = null;
@@ -28,7 +28,7 @@ async function look(force = false) {
   clearTimeout(next);
   if (!force && (!visible || document.hidden)) return;
   const mine = (looked += 1);
-  const form = { ...wanted, task: wanted.task || null };
+  const form = { ...wanted, task: wanted.task || null, status: wanted.status || null };
   const key = JSON.stringify(form);
   try {
     const answer = await ask("look", { ...form, have: key === asked ? found.stamp : null });
@@ -77,8 +77,10 @@ function drawList() {
   }));
   list.scrollTop = top;
   if (focused) $(`[data-id="${CSS.escape(focused)}"]`, list)?.focus();
-  if (!found.models.length) list.append(el("p", { class: "ic-none" }, wanted.query || wanted.task ? "No model fits. Search for less, or add one." : "No model yet. Add one."));
-  $(".ic-reg-count").textContent = found.models.length < found.total ? `${many(found.models.length)} of ${many(found.total)}; search for the others` : `${many(found.total)} ${found.total === 1 ? "version" : "versions"}`;
+  if (!found.models.length) list.append(el("p", { class: "ic-none" }, wanted.query || wanted.task || wanted.status ? "No model fits. Search for less, or add one." : "No model yet. Add one."));
+  const more = found.models.length < found.total && wanted.count < 10 * props.page;
+  if (more) list.append(working("Show more", "quiet", async () => { wanted.count += props.page; await look(true); }));
+  $(".ic-reg-count").textContent = found.models.length < found.total ? `${many(found.models.length)} of ${many(found.total)}${more ? "" : "; search for the others"}` : `${many(found.total)} ${found.total === 1 ? "version" : "versions"}`;
   $(".ic-reg-notices").replaceChildren(...found.notices.map((text) => el("p", {}, text)));
 }
 
@@ -96,11 +98,23 @@ async function changed(id = chosen) {
 
 function searchForm() {
   let late = null;
+  const want = (name, value) => { wanted[name] = value; wanted.count = props.page; };
   const soon = () => { clearTimeout(late); late = setTimeout(() => look(true), 200); };
-  const query = el("input", { type: "search", placeholder: "Search name, tag, what it does", "aria-label": "Search", on: { input: () => { wanted.query = query.value; soon(); } } });
-  const task = el("select", { "aria-label": "Task", on: { change: () => { wanted.task = task.value; look(true); } } }, el("option", { value: "" }, "Every task"), ...props.tasks.map((name) => el("option", { value: name }, name)));
-  const sort = el("select", { "aria-label": "Order", on: { change: () => { wanted.sort = sort.value; look(true); } } }, ...Object.entries(props.sorts).map(([value, name]) => el("option", { value }, name)));
-  return el("div", { class: "ic-reg-find" }, query, el("div", {}, task, sort));
+  const query = el("input", { type: "search", placeholder: "Search name, tag, what it does", "aria-label": "Search", on: { input: () => { want("query", query.value); soon(); } } });
+  const list = (label, name, options) => {
+    const node = el("select", { "aria-label": label, on: { change: () => { want(name, node.value); look(true); } } }, ...Object.entries(options).map(([value, title]) => el("option", { value }, title)));
+    return node;
+  };
+  const tasks = { "": "Any task", ...Object.fromEntries(props.tasks.map((name) => [name, name])) };
+  return el("div", { class: "ic-reg-find" }, query, el("div", {}, list("Task", "task", tasks), list("State", "status", props.states), list("Order", "sort", props.sorts)));
+}
+
+// What has this word, as a click on a tag asks for.
+function searchFor(word) {
+  const query = $(".ic-reg-find input");
+  query.value = word;
+  query.dispatchEvent(new Event("input"));
+  $(".ic-reg-side").scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 
 function drawRegistry() {
