@@ -14,6 +14,7 @@ from .errors import DeadlinePassed, InferenceChatError, ModelFailed, OutOfMemory
 from .events import AudioReady, Event, Finished, Progress, Receipt, Result, Timing, Usage
 from .jobs import Job
 from .loaded import Lease
+from .media import first_of_several
 from .pool import Pool
 from .records import Records, Run
 from .registry.registry import ModelRecord, Registry
@@ -160,6 +161,9 @@ class Engine:
             if not ends:
                 raise ModelFailed(f"{request.model} stopped without an end to its answer.")
             finished = ends[-1]
+            if request.media and record.source != "endpoint":  # which gets the whole file
+                told = await asyncio.to_thread(first_of_several, request.media)
+                finished = finished.model_copy(update={"notes": (*finished.notes, *told)})
             return finished.model_copy(
                 update={
                     "timing": clock.timing(loop.time()),

@@ -8,7 +8,7 @@ from .clips import Clip, clip_bytes, open_clip
 from .container import HEAD, TAKEN, Limits, check, data_url, from_data_url, head_of, kind_of, sniff
 from .film import Film
 from .frames import Frame, Frames
-from .images import image_bytes, open_image, open_map, preview
+from .images import first_of_several, image_bytes, open_image, open_map, preview
 from .links import Links
 from .listening import Recording, has_sound, listening
 from .reel import ClipInfo
@@ -31,6 +31,7 @@ __all__ = [
     "check",
     "clip_bytes",
     "data_url",
+    "first_of_several",
     "from_data_url",
     "has_sound",
     "head_of",

@@ -1,6 +1,8 @@
 """Pictures: file ↔ PIL image in RGB, upright, on white where it was transparent."""
 
 import io
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -8,10 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import BadMedia, TooLarge
+from ..schema import Media
 from .container import READABLE, Limits, check
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 SIXTEEN_BIT: Final = 257  # 65535 / 255
+SEVERAL: Final = frozenset({"image/gif", "image/webp", "image/png", "image/avif", "image/tiff"})
+"""Types of files that may hold more than one picture."""
 SHARP: Final = 512  # pixels up to which a preview is kept without loss
 
 
@@ -33,6 +38,17 @@ def open_image(data: bytes, limits: Limits | None = None) -> Image.Image:
         raise BadMedia(f"The picture cannot be decoded. Save it again as {READABLE['image']}.") from None
     except (OSError, SyntaxError, ValueError, EOFError):  # what Pillow's decoders raise on damaged files
         raise BadMedia("The picture is damaged or cut off. Send the whole file again.") from None
+
+
+def first_of_several(media: Sequence[Media]) -> tuple[str, ...]:
+    """What to tell of pictures that are animations, or have pages: a still model is shown their beginning."""
+    pictures = [one for one in media if one.kind == "image"]
+    moving = [at for at, one in enumerate(pictures) if one.media_type in SEVERAL and _several(one.path)]
+    return tuple(
+        f"{'The picture' if len(pictures) == 1 else f'Picture {at + 1}'} has more than one frame or page: "
+        "only the first was used. Send an animation as a clip to have all of it watched."
+        for at in moving
+    )
 
 
 def open_map(data: bytes, limits: Limits | None = None) -> NDArray[np.int32]:
@@ -58,6 +74,16 @@ def image_bytes(picture: Image.Image, format: str = "PNG") -> bytes:
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         raise TooLarge(f"The picture has {width} × {height} pixels; at most {limits.max_pixels:,} are taken.")
+
+
+def _several(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            return bool(getattr(picture, "is_animated", False))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return False  # nobody has looked at it
+    except (OSError, SyntaxError, ValueError, EOFError):
+        return False  # what is wrong with it is told by who decodes it
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -146,12 +146,12 @@ def cuts(watched: Watched, book: Book) -> str:
         return ""
     if not watched.cuts:
         return "There is no cut."
-    told = [f"{timecode(cut.start_s)} {_cut(cut, watched, book)}" for cut in watched.cuts]
-    kinds = {cut.kind for cut in watched.cuts}
-    kind = kinds.pop() if len(kinds) == 1 else "cut"
-    return (
-        f"There {'is a ' + kind if len(told) == 1 else 'are ' + several(len(told), kind)} at {listed(told)}."
-    )
+    told = []
+    for kind in dict.fromkeys(cut.kind for cut in watched.cuts):
+        mine = [cut for cut in watched.cuts if cut.kind == kind]
+        moments = listed([f"{timecode(cut.start_s)} {_cut(cut, watched, book)}" for cut in mine])
+        told.append(f"{'a ' + kind if len(mine) == 1 else several(len(mine), kind)} at {moments}")
+    return f"There {'is' if told[0].startswith('a ') else 'are'} {listed(told)}."
 
 
 def _cut(cut: Span, watched: Watched, book: Book) -> str:

@@ -17,6 +17,12 @@ from . import fields
 from .parts import EVENT
 
 MOST = 200  # models in a list; others are chosen by typing their name
+CLOSE_LIST = """(...given) => {
+  const escape = new KeyboardEvent("keydown", { key: "Escape", bubbles: true });
+  setTimeout(() => document.activeElement?.dispatchEvent(escape));
+  return given;
+}"""
+"""Tab opens the list of tasks while another model's is under way; one with fewer rows breaks Gradio's."""
 NAMES = {
     Task.IMAGE_CLASSIFICATION: "Classify",
     Task.ZERO_SHOT_IMAGE_CLASSIFICATION: "Classify by my own words",
@@ -47,12 +53,14 @@ class Choice:
 
     Only what a person does counts as a change: Gradio tells of values that a server sets as well, and a page
     that is opened would ask some twenty times for what it has been given. `settled` are the events after
-    which model and task stand anew; whoever sets the task adds theirs by `follow`.
+    which model and task stand anew; whoever sets the task adds theirs by `follow`. What those events are told
+    of the task may be what was chosen before: `kept` says which one of a model's it is now.
     """
 
     model: gr.Dropdown
     task: gr.Dropdown
     options: gr.HTML
+    kept: Callable[[str | None, str | None], str | None]
     settled: list[Any] = field(default_factory=list)
     follow: Callable[[Any], None] = lambda event: None
 
@@ -76,7 +84,9 @@ def choice(
     """
     with gr.Row():
         model = gr.Dropdown([], label="Model", allow_custom_value=True, min_width=150)
-        task = gr.Dropdown([], label="What to do", min_width=150)
+        # What was chosen for the model before may still come with an event, and Gradio's own fails with what
+        # is not in the list; what is typed and fits nothing is put right by `follow`.
+        task = gr.Dropdown([], label="What to do", min_width=150, allow_custom_value=True)
     with gr.Accordion("Options", open=False):
         options = fields.fields(prefix)
     adapt, followers = then or (lambda _: [], [])
@@ -95,25 +105,32 @@ def choice(
 
     def settle(ref: str | None, name: str | None) -> list[Any]:
         """What a model can do, and what follows from the task that stays or becomes chosen."""
-        does = does_of(service, ref, tasks)
-        kept = name if name in does else next(iter(does), None)
+        does, kept = does_of(service, ref, tasks), still(ref, name)
         named = [(NAMES.get(Task(one), one), one) for one in does]
         return [gr.Dropdown(choices=named, value=kept), *adapted(ref, kept)]
+
+    def still(ref: str | None, name: str | None) -> str | None:
+        does = does_of(service, ref, tasks)
+        return name if name in does else next(iter(does), None)
 
     def adapted(ref: str | None, name: str | None) -> list[Any]:
         kind = Task(name) if name else None
         return [fields.of(kind, defaults(service, ref, kind), leave_out), *adapt(kind)]
 
+    def righted(ref: str | None, name: str | None) -> list[Any]:
+        kept = still(ref, name)
+        return [gr.skip() if kept == name else kept, *adapted(ref, kept)]
+
     def follow(event: Any) -> None:
-        # A list for one component would be its value.
-        given = adapted if followers else lambda ref, name: adapted(ref, name)[0]
-        chosen.settled.append(event(given, [model, task], [options, *followers], **quiet))
+        chosen.settled.append(event(righted, [model, task], [task, options, *followers], **quiet))
 
     quiet: dict[str, Any] = EVENT | {"queue": False}
-    chosen = Choice(model, task, options, follow=follow)
+    chosen = Choice(model, task, options, still, follow=follow)
     # The list alone: its value may have been typed anew until it comes.
     model.focus(lambda: gr.Dropdown(choices=listed()), None, model, **quiet)
-    chosen.settled.append(model.input(settle, [model, task], [task, options, *followers], **quiet))
+    chosen.settled.append(
+        model.input(settle, [model, task], [task, options, *followers], js=CLOSE_LIST, **quiet)
+    )
     follow(task.input)
     root = Context.root_block
     assert root is not None

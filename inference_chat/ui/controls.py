@@ -8,6 +8,8 @@ from typing import Any
 
 from ..schema import JSON, Options
 
+LABELS = {"n": "How many", "fps": "Frames per second", "iou": "IoU", "num_frames": "Frames"}
+
 
 def controls(
     options: type[Options], defaults: JSON, leave_out: frozenset[str] = frozenset(), *, voiced: bool = False
@@ -32,7 +34,7 @@ def control(name: str, spec: JSON, default: Any) -> JSON:
     most = most if most is not None else kind.get("exclusiveMaximum")
     return {
         "name": name,
-        "label": name.replace("_", " ").capitalize(),
+        "label": _label(name),
         "info": spec.get("description", ""),
         "kind": _kind(kind, least, most),
         "min": least,
@@ -42,6 +44,12 @@ def control(name: str, spec: JSON, default: Any) -> JSON:
         "optional": len(kinds) < len(spec.get("anyOf", [spec])),
         "default": default,
     }
+
+
+def _label(name: str) -> str:
+    """What a parameter is called on the page, with its unit where its name has one."""
+    words = name.removesuffix("_s").replace("_", " ").capitalize()
+    return LABELS.get(name, f"{words} (s)" if name.endswith("_s") else words)
 
 
 def _kind(kind: JSON, least: float | None, most: float | None) -> str:

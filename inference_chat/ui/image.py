@@ -7,7 +7,7 @@ from ..service import Service
 from ..tasks import Task
 from . import files, many
 from .marks import MARKED
-from .panels import Look, Make, looking, making
+from .panels import NOT_SHOWN, Look, Make, looking, making
 from .parts import heading
 
 # The view filters by its own slider without asking again, so the model is asked for all it is at all sure of.
@@ -54,7 +54,7 @@ LOOK = Look(
     missing="Choose a picture first: drop one, paste one, or click an example.",
     samples="*.png",
     least=_least,
-    leave_out=MARKED | {"threshold"},
+    leave_out=MARKED | NOT_SHOWN | {"threshold"},
 )
 DRAW = Make(
     group="image",

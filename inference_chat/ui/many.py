@@ -20,8 +20,9 @@ from ..service import Service
 from ..tasks import Task
 from .choice import choice, wants
 from .parts import EVENT, caller, done, status, told, working
+from .rows import WIDTHS, Row, columns_of, rows_of, table_of
 
-COLUMNS = ["picture", "label", "score", "xmin", "ymin", "xmax", "ymax"]
+EMPTY = {"headers": ["picture", "label", "score"], "data": []}
 
 
 def build(service: Service, tasks: Collection[Task]) -> None:
@@ -37,9 +38,7 @@ def build(service: Service, tasks: Collection[Task]) -> None:
                 stop = gr.Button("Stop")
             line = status("Choose some pictures; one request looks at all of them.")
         with gr.Column(min_width=320):
-            table = gr.Dataframe(
-                headers=COLUMNS, interactive=False, wrap=True, label="Results", max_height=420
-            )
+            table = gr.Dataframe(EMPTY, interactive=False, wrap=True, label="Results", max_height=420)
             taken = gr.DownloadButton("Download as zip (CSV, JSON)", interactive=False)
 
     async def go_through(
@@ -49,24 +48,23 @@ def build(service: Service, tasks: Collection[Task]) -> None:
         if not paths:
             raise InvalidRequest("Choose some pictures first.")
         media, refused = await _opened(service, paths)
-        job = await service.infer(
-            who,
-            group="image",
-            task=task,
-            model=model,
-            prompt=text or None,
-            media=[one for _, one in media],
-            parameters=options or {},
-        )
-        async for said in working(job):
-            yield said, gr.skip(), gr.skip()
-        outputs = outputs_of(job.request, await job.result())
+        given = {**_compared(task), **(options or {})}
+        asked: JSON = {"task": task, "model": model, "prompt": text or None, "parameters": given}
+        outputs: list[Any] = []
+        # One text is on all pictures that it is given, so each has a request of its own.
+        for own in [[one] for one in media] if wants(Task(task))[1] else [media]:
+            job = await service.infer(who, group="image", **asked, media=[one for _, one in own])
+            async for said in working(job, (len(outputs), len(media), "pictures") if own != media else None):
+                yield said, gr.skip(), gr.skip()
+            outputs += outputs_of(job.request, await job.result())
         named = [(name, output) for (name, _), output in zip(media, outputs, strict=True)]
-        rows = [row for name, output in named for row in rows_of(name, output)]
-        rows += [[name, f"refused: {why}", None, None, None, None, None] for name, why in refused]
+        names = [name for name, _ in named]
+        rows = [row for name, output in named for row in rows_of(name, output, names)]
+        rows += [{"picture": name, "label": f"refused: {why}"} for name, why in refused]
         zipped = _zipped(rows, dict(named))
         said = f"{len(named)} pictures, {len(rows) - len(refused)} results"
-        yield done(said + (f"; {len(refused)} could not be read." if refused else ".")), rows, zipped
+        said += f"; {len(refused)} could not be read." if refused else "."
+        yield done(said), _shown(rows), zipped
 
     asked = go.click(
         told(go_through, others=2), [files, words, *chosen.inputs], [line, table, taken], **EVENT
@@ -96,24 +94,22 @@ def _decoded(media: Media) -> None:
     open_image(media.read())
 
 
-def rows_of(name: str, output: Any) -> list[list[Any]]:
-    """The rows of one picture's result: one for each label, or one with its text."""
-    if isinstance(output, list):
-        return [_row(name, item) for item in output] or [[name, "nothing found", *[None] * 5]]
-    return [[name, output.get("text") or ", ".join(output), *[None] * 5]]
+def _shown(rows: Sequence[Row]) -> Any:
+    table = table_of(rows)
+    return gr.Dataframe(table, column_widths=list(WIDTHS.get(len(table["headers"]), ())) or None)
 
 
-def _row(name: str, item: JSON) -> list[Any]:
-    box = item.get("box") or {}
-    places = [round(box[side]) if side in box else None for side in COLUMNS[3:]]
-    score = item.get("score")
-    return [name, item["label"], round(score, 4) if score is not None else None, *places]
+def _compared(task: str | None) -> JSON:
+    """What is asked for besides: of pictures that are embedded, which are alike."""
+    return {"similarity": True} if task == Task.IMAGE_FEATURE_EXTRACTION else {}
 
 
-def _zipped(rows: Sequence[Sequence[Any]], outputs: JSON) -> Any:
+def _zipped(rows: Sequence[Row], outputs: JSON) -> Any:
     """The download button with the results in it."""
     table = io.StringIO()
-    csv.writer(table).writerows([COLUMNS, *rows])
+    writer = csv.DictWriter(table, columns_of(rows))
+    writer.writeheader()
+    writer.writerows(rows)
     with (
         tempfile.NamedTemporaryFile(prefix="results-", suffix=".zip", delete=False) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,

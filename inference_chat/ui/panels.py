@@ -8,18 +8,22 @@ from typing import Any
 
 import gradio as gr
 
+from ..access import Caller
 from ..errors import InvalidRequest
 from ..media import open_image
-from ..schema import JSON
+from ..schema import JSON, Media
 from ..service import Service
 from ..tasks import Group, Kind, Task
-from . import album, files, marks, result
+from . import album, files, marks, result, talk
 from .actions import doors
 from .album import Album
 from .choice import Choice, choice, does_of, wants
 from .parts import EVENT, caller, done, examples, failed, status, told
 from .presets import INPUTS
 from .running import Running, following
+
+NOT_SHOWN = frozenset({"n", "logprobs", "response_format"})
+"""Parameters of texts whose results the view has no place for."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Make:
 
 def looking(service: Service, look: Look) -> None:
     """Put a panel that looks at something into the Blocks being built."""
-    running = Running()
+    running, talks = Running(), talk.Talks()
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
             place = look.place()
@@ -82,15 +86,36 @@ def looking(service: Service, look: Look) -> None:
         who = caller(service, request)
         if path is None:
             raise InvalidRequest(look.missing)
-        media = [await service.intake.path(Path(path), look.kind)]
+        media = await service.intake.path(Path(path), look.kind)
         given = (options or {}) | look.least(task) | _fitting(drawn, task)
-        asked = {"task": task, "model": model, "prompt": text or None, "media": media, "parameters": given}
+        asked: JSON = {"task": task, "model": model, "parameters": given}
+        if task in talk.TALKS and (text or "").strip():
+            async for values in talking(request, who, media, text or "", asked):
+                yield values
+            return
+        asked |= {"prompt": text or None, "media": [media]}
         job = await service.infer(who, group=look.group, **asked)
-        async for values in following(job, running.of(request)):
-            yield values
+        async for line, value in following(job, running.of(request)):
+            yield line, value, gr.skip()
+
+    async def talking(
+        request: gr.Request, who: Caller, picture: Media, text: str, asked: JSON
+    ) -> AsyncIterator[Any]:
+        """Ask with the turns before; the field is free for the next question once this one is answered."""
+        page = request.session_hash or ""
+        turns = talks.about(page, picture)
+        job = await service.infer(who, group=look.group, **asked, **talk.asked(picture, turns, text))
+        async for line, value in following(job, running.of(request)):
+            if isinstance(value, dict) and "output" in value:
+                value |= talk.told(turns, text)
+                talks.add(page, picture, talk.Turn(text, str(value["output"].get("text", ""))))
+                yield line, value, ""
+            else:
+                yield line, value, gr.skip()
 
     inputs = [place, words, *chosen.inputs, *([marked] if marked else [])]
-    gr.on([go.click, words.submit], told(ask, others=1), inputs, [line, seen], **EVENT)
+    gr.on([go.click, words.submit], told(ask, others=2), inputs, [line, seen, words], **EVENT)
+    seen.select(talks.forget, None, None, **EVENT)
     stop.click(running.stop, None, None, **EVENT)
 
 
@@ -151,9 +176,13 @@ def _marked(service: Service, place: Any, chosen: Choice) -> gr.HTML:
     """What is in `place`, to draw on while a task is chosen that takes marks."""
     made, shown = marks.marks(service)
     quiet: dict[str, Any] = EVENT | {"queue": False}
+
+    async def fitting(path: str | None, task: str | None, model: str | None) -> Any:
+        return await shown(path, chosen.kept(model, task), model)
+
     # The last of several changes counts, also while the one before is being shown.
     for change in (place.change, *(event.then for event in chosen.settled)):
-        change(shown, [place, chosen.task, chosen.model], made, trigger_mode="always_last", **quiet)
+        change(fitting, [place, chosen.task, chosen.model], made, trigger_mode="always_last", **quiet)
     return made
 
 

@@ -67,21 +67,30 @@ def caller(service: Service, request: gr.Request) -> Caller:
     return found
 
 
-async def working(job: Job) -> AsyncIterator[str]:
+async def working(job: Job, part: tuple[int, int, str] | None = None) -> AsyncIterator[str]:
     """What the line says while a job runs, some times a second; raises the job's error at its end.
 
+    Of a job that is one of several, `part` says how many are done, of how many, of what.
     A reader who leaves, or clicks Stop, stops the compute.
     """
     loop = asyncio.get_running_loop()
     began, end = loop.time(), asyncio.create_task(_end(job))
     try:
         while not end.done():
-            yield busy(job.phase, loop.time() - began)
+            yield busy(_within(job.phase, part), loop.time() - began)
             await asyncio.wait([end], timeout=TICK)
         await end
     finally:
         end.cancel()
         job.cancel()
+
+
+def _within(progress: Progress | None, part: tuple[int, int, str] | None) -> Progress | None:
+    """How far all jobs are, where there are several."""
+    if part is None or progress is None or progress.phase == "loading":
+        return progress
+    done, total, unit = part
+    return Progress(phase=progress.phase, fraction=done / total, done=done, total=total, unit=unit)
 
 
 def busy(progress: Progress | None, seconds: float = 0.0) -> str:

@@ -10,12 +10,15 @@ from ..events import Event, Finished, ImageReady, Labels, Result, Span, TextDelt
 from ..jobs import Job
 from ..outputs import Output, output_of
 from ..schema import JSON
+from .choice import NAMES
 from .marks import source
 from .render import seconds
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom.js", "places.js", "regions.js", "clip.js", "result.js")
 THRESHOLD = 0.5  # where the view's slider stands at first
+BEHIND = frozenset({"background"})
+"""What is behind the objects: no find of its own, and not shown at first."""
 START = "drawResult();\nwatch('value', drawResult);\nrecall();"
 
 
@@ -34,6 +37,7 @@ def view(empty: str, functions: Sequence[Callable[..., Any]] = ()) -> gr.HTML:
         kept=bool(functions),
         empty=empty,
         threshold=THRESHOLD,
+        behind=sorted(BEHIND),
     )
 
 
@@ -44,6 +48,7 @@ async def shown(job: Job, result: Result) -> JSON:
     value: JSON = {
         "id": job.id,
         "task": request.task.value,
+        "does": NAMES.get(request.task, request.task.value),
         "model": request.model,
         "prompt": request.prompt,
         "output": output_of(request, result),
@@ -92,7 +97,11 @@ def summary(output: Output) -> str:
     """What was found, in a sentence; of objects, those that the view shows at first."""
     match output:
         case [{"box": _}, *_] | [{"mask": _}, *_]:
-            sure = [item["label"] for item in output if item.get("score", 1.0) >= THRESHOLD]
+            sure = [
+                item["label"]
+                for item in output
+                if item.get("score", 1.0) >= THRESHOLD and item["label"] not in BEHIND
+            ]
             return _counted(sure) if sure else "Nothing surer than the threshold; lower it to see more."
         case [{"label": str(label), "score": float(score)}, *_]:
             return f"{label}, {score:.0%}"
@@ -105,7 +114,7 @@ def summary(output: Output) -> str:
         case {"scenes": list(scenes)}:
             return "One scene." if len(scenes) == 1 else f"{len(scenes)} scenes."
         case {"text": str(text)}:
-            return text if len(text) <= 80 else f"{text[:80]}…"
+            return text if len(text) <= 80 else "Answered."
         case {"video": str(), "frame_count": int(count), "fps": float() | int() as rate}:
             return f"A clip of {count / rate:.1f} s."
         case _:

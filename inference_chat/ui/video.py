@@ -6,7 +6,7 @@ from ..service import Service
 from ..tasks import Task
 from . import files
 from .marks import MARKED
-from .panels import Look, Make, looking, making
+from .panels import NOT_SHOWN, Look, Make, looking, making
 from .parts import heading
 
 
@@ -35,7 +35,7 @@ WATCH = Look(
     empty="The clip appears here, with what was found in it.",
     missing="Choose a clip first: drop one, record one, or click an example.",
     samples="*.mp4",
-    leave_out=MARKED,
+    leave_out=MARKED | NOT_SHOWN,
 )
 FILM = Make(
     group="video",

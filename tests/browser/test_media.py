@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from PIL import Image
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from inference_chat import ui
 from inference_chat.registry.catalog import ModelRecord
@@ -23,7 +24,13 @@ from .conftest import faultless
 
 ROOT = Path(__file__).parents[2]
 INPUTS = ROOT / "examples" / "inputs"
-MODELS = ("starter-detector", "scene-detector")
+MODELS = (
+    "starter-detector",
+    "scene-detector",
+    "starter-segmenter",
+    "starter-classifier",
+    "starter-vision-chat",
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +47,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
+    failed: list[str] = []
     with faultless(browser, viewport={"width": 1200, "height": 900}) as page:
+        page.on("response", lambda one: failed.append(one.url) if one.status >= 500 else None)
         yield page
+    assert failed == []
 
 
 def tab(page: Page, server: Server, name: str) -> Locator:
@@ -52,6 +62,15 @@ def tab(page: Page, server: Server, name: str) -> Locator:
 def ready(place: Locator, model: str) -> None:
     expect(place.get_by_label("Model").locator("visible=true").first).to_have_value(model)
     expect(place.get_by_label("What to do").locator("visible=true").first).not_to_have_value("")
+
+
+def choose(page: Page, place: Locator, model: str) -> None:
+    place.get_by_label("Model").locator("visible=true").first.click()
+    page.get_by_role("option", name=model, exact=True).click()
+
+
+def look(place: Locator) -> None:
+    place.get_by_role("button", name="Look", exact=True).click()
 
 
 def line(place: Locator) -> Locator:
@@ -225,3 +244,134 @@ def test_a_clip_is_watched(page: Page, server: Server):
     place.get_by_role("button", name="Watch", exact=True).click()
     expect(place.locator(".ic-timeline, .ic-found .ic-none").first).to_be_visible()
     expect(place.locator(".ic-clip video")).to_have_js_property("error", None)
+
+
+def test_the_task_follows_the_model_through_all_kinds(page: Page, server: Server):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    does = place.get_by_label("What to do").locator("visible=true").first
+    for model, task in (
+        ("starter-segmenter", "Segment"),
+        ("starter-vision-chat", "Answer a question"),
+        ("starter-classifier", "Classify"),
+        ("starter-detector", "Find objects"),
+    ):
+        choose(page, place, model)
+        expect(does).to_have_value(task)
+    page.wait_for_timeout(500)  # a request that fails would have by then
+
+
+def test_a_name_that_fits_nothing_breaks_nothing(page: Page, server: Server):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    field = place.get_by_label("Model").locator("visible=true").first
+    field.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("nobody")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(800)  # the answer about the tasks has come by then
+    expect(field).to_have_value("nobody")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    look(place)
+    expect(line(place)).to_contain_text("nobody")
+
+
+def test_questions_about_a_picture_are_a_conversation(page: Page, server: Server):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    choose(page, place, "starter-vision-chat")
+    words = place.get_by_label("Question").locator("visible=true")
+    for number, question in enumerate(("How many shapes are there?", "What is the background?"), 1):
+        words.fill(question)
+        words.press("Enter")
+        expect(place.locator(".ic-question")).to_have_count(number)
+        expect(words).to_have_value("")
+    expect(place.locator(".ic-turns .ic-said-text")).to_have_text(["3", "purple"])
+    place.get_by_role("button", name="Begin anew").click()
+    words.fill("How many hexagons are there?")
+    words.press("Enter")
+    expect(place.locator(".ic-turns .ic-said-text")).to_have_text(["2"])
+
+
+def test_what_is_behind_the_objects_is_shown_when_asked_for(page: Page, server: Server):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    choose(page, place, "starter-segmenter")
+    expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Segment")
+    look(place)
+    expect(place.locator(".ic-mask")).to_have_count(3)
+    expect(line(place)).to_contain_text("3 found")
+    place.get_by_role("button", name="background", exact=True).click()
+    expect(place.locator(".ic-mask")).to_have_count(4)
+
+
+def test_a_result_of_before_has_its_boxes_where_they_were(page: Page, server: Server, tmp_path: Path):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    wide = Image.open(INPUTS / "scene-1-objects.png").resize((512, 256))
+    wide.save(tmp_path / "wide.png")
+    boxes = place.locator(".ic-box")
+    styles = []
+    for path in (INPUTS / "scene-3-objects.png", tmp_path / "wide.png"):
+        place.locator("input[type=file]").first.set_input_files(path)
+        page.wait_for_timeout(600)
+        look(place)
+        expect(boxes).to_have_count(3 if "3" in path.name else 1)
+        styles.append(boxes.first.get_attribute("style"))
+    place.locator(".ic-strip button").nth(1).click()
+    expect(boxes).to_have_count(3)
+    assert boxes.first.get_attribute("style") == styles[0]
+
+
+def test_a_small_picture_fills_its_place(page: Page, server: Server):
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    look(place)
+    expect(place.locator(".ic-box")).to_have_count(3)
+    canvas = place.locator(".ic-canvas").locator("visible=true").first.bounding_box()
+    assert canvas is not None and canvas["width"] > 400  # the picture has 256 pixels
+    names = [one.bounding_box() for one in place.locator(".ic-box span").all()]
+    for at, one in enumerate(names):
+        for other in names[at + 1 :]:
+            assert one and other and not meet(one, other)
+
+
+def meet(one: FloatRect, other: FloatRect) -> bool:
+    apart = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+    return not (apart or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"])
+
+
+def test_a_question_is_asked_of_each_of_many_pictures(page: Page, server: Server):
+    place = tab(page, server, "image")
+    place.get_by_role("tab", name="Many pictures").first.click()
+    ready(place, "starter-detector")
+    place.locator("input[type=file][multiple]").set_input_files(
+        [INPUTS / "scene-1-objects.png", INPUTS / "scene-3-objects.png"]
+    )
+    choose(page, place, "starter-vision-chat")
+    place.get_by_label("Question for each picture").fill("How many shapes are there?")
+    place.get_by_role("button", name="Go through them").click()
+    expect(line(place)).to_contain_text("2 pictures, 2 results")
+    assert [cell.inner_text().strip() for cell in place.get_by_role("gridcell").all()] == [
+        "scene-1-objects.png", "1", "scene-3-objects.png", "3",
+    ]  # fmt: skip
+
+
+def test_of_many_pictures_it_is_told_which_are_alike(page: Page, server: Server):
+    place = tab(page, server, "image")
+    place.get_by_role("tab", name="Many pictures").first.click()
+    ready(place, "starter-detector")
+    place.locator("input[type=file][multiple]").set_input_files(
+        [INPUTS / f"scene-{number}-objects.png" for number in (1, 3, 4, 5)]
+    )
+    choose(page, place, "starter-classifier")
+    expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Classify")
+    place.get_by_label("What to do").locator("visible=true").first.click()
+    page.get_by_role("option", name="Embed").click()
+    place.get_by_role("button", name="Go through them").click()
+    expect(line(place)).to_contain_text("4 pictures, 4 results")
+    expect(place.get_by_role("gridcell", name="scene-5-objects.png")).to_have_count(2)

@@ -1,5 +1,6 @@
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference_chat.errors import BadMedia, TooLarge
-from inference_chat.media import Limits, image_bytes, open_image
+from inference_chat.media import Limits, first_of_several, image_bytes, open_image
+from inference_chat.schema import Media
 
 from .inputs import real
 
@@ -133,3 +135,27 @@ def test_any_bytes_are_a_picture_or_refused(start: bytes, junk: bytes):
 )
 def test_real_photographs_open(name: str, size: tuple[int, int]):
     assert open_image(real(name)).size == size
+
+
+def kept(folder: Path, data: bytes, format: str) -> Media:
+    path = folder / format
+    path.write_bytes(data)
+    return Media(kind="image", id=format, media_type=f"image/{format}", size=len(data), path=path)
+
+
+@pytest.mark.parametrize("format", ["gif", "png", "webp", "avif", "tiff"])
+def test_an_animation_is_known_from_a_still_picture(tmp_path: Path, format: str):
+    still, other = Image.new("RGB", (8, 8), RED), Image.new("RGB", (8, 8), "blue")
+    moving = saved(still, format.upper(), save_all=True, append_images=[other])
+    assert first_of_several([kept(tmp_path, saved(still, format.upper()), format)]) == ()
+    (note,) = first_of_several([kept(tmp_path, moving, format)])
+    assert note.startswith("The picture has more than one frame")
+
+
+def test_of_several_pictures_it_is_told_which_one_moves(tmp_path: Path):
+    still, other = Image.new("RGB", (8, 8), RED), Image.new("RGB", (8, 8), "blue")
+    one = kept(tmp_path, saved(still), "png")
+    two = kept(tmp_path, saved(still, "GIF", save_all=True, append_images=[other]), "gif")
+    damaged = kept(tmp_path, b"GIF89a", "tiff")
+    (note,) = first_of_several([one, damaged, two])
+    assert note.startswith("Picture 3 has more than one frame")

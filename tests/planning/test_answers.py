@@ -115,3 +115,11 @@ def test_a_clip_without_sound_says_so():
     silent = Watched("media:c", tracks=(), cuts=(), silent=True)
     assert about_clip(ClipQuestion(said=True), silent, Book()) == "The clip has no sound."
     assert about_clip(ClipQuestion(), silent, Book()) == "Nothing was followed. The clip has no sound."
+
+
+def test_cuts_and_fades_are_told_apart():
+    changes = [Span(start_s=at, end_s=at, kind=kind) for at, kind in ((1, "cut"), (2, "fade"), (4, "fade"))]
+    asked = read_clip("where are the cuts?", Vocabulary(LABELS))
+    assert asked is not None
+    said = about_clip(asked, Watched("media:c", tracks=(), cuts=tuple(changes)), Book())
+    assert said == "There is a cut at 0:01.0 [1] and 2 fades at 0:02.0 [2] and 0:04.0 [3]."

@@ -62,3 +62,12 @@ def test_fields_can_be_left_out():
 
 def test_every_text_option_has_a_hint():
     assert all(control["info"] for control in controls(TextOptions, {}))
+
+
+class Timed(Options):
+    n: int = 1
+    min_scene_s: float = 0.2
+
+
+def test_a_label_has_its_unit_and_is_a_word():
+    assert [control["label"] for control in controls(Timed, {})] == ["How many", "Min scene (s)"]

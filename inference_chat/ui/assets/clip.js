@@ -5,6 +5,7 @@ function clip(shown) {
   if (!url) return [];
   const video = el("video", { src: url, controls: true, muted: true, loop: true, playsInline: true, preload: "auto" });
   const canvas = el("div", { class: "ic-canvas ic-clip" }, video);
+  video.addEventListener("loadedmetadata", fill);
   // Models read more formats than browsers play.
   video.addEventListener("error", () => {
     if (output.video && video.src !== output.video) video.src = output.video;
@@ -15,9 +16,9 @@ function clip(shown) {
   if (output.scenes) return [canvas, scenes(output, seek)];
   if (Array.isArray(output)) return [canvas, output.some((item) => item.start_s !== undefined || item.time_s !== undefined) ? spans(output, seek) : bars(output)];
   if (output.labels && output.windows) return [canvas, el("div", { class: "ic-found" }, bars(output.labels), windows(output.windows, seek))];
-  if (output.sources?.length) return [canvas, el("p", { class: "ic-said-text", dir: "auto" }, output.text), cited(output.sources, seek)];
+  if (output.sources?.length) return [canvas, shown.prompt ? question(shown.prompt) : null, el("p", { class: "ic-said-text", dir: "auto" }, output.text), cited(output.sources, seek)];
   const times = output.timestamps || [];
-  return [canvas, el("p", { class: "ic-said-text", dir: "auto" }, output.text || "(no words)"),
+  return [canvas, shown.prompt ? question(shown.prompt) : null, el("p", { class: "ic-said-text", dir: "auto" }, output.text || "(no words)"),
     times.length ? el("div", { class: "ic-chips", "aria-label": "Frames the model looked at" }, times.map((time) => jump(time, seek))) : null];
 }
 
@@ -169,7 +170,7 @@ function happened(events, seek) {
 
 function scenes({ scenes: found, cuts = [] }, seek) {
   const fades = cuts.filter((cut) => cut.kind === "fade").length;
-  return el("div", { class: "ic-found" }, el("p", { class: "ic-none" }, `${found.length} scenes · ${cuts.length - fades} cuts · ${fades} fades`),
+  return el("div", { class: "ic-found" }, el("p", { class: "ic-none" }, [[found.length, "scene"], [cuts.length - fades, "cut"], [fades, "fade"]].map(([number, noun]) => `${number} ${noun}${number === 1 ? "" : "s"}`).join(" · ")),
     el("ol", { class: "ic-scenes" }, found.map((scene, number) => el("li", {}, el("button", { type: "button", on: { click: () => seek(scene.start_s) } },
       scene.image ? el("img", { src: scene.image, alt: `Scene ${number + 1}` }) : null, el("b", {}, `${clock(scene.start_s)} – ${clock(scene.end_s)}`), scene.caption ? el("span", { dir: "auto" }, scene.caption) : null)))));
 }

@@ -112,7 +112,7 @@ function painting(shown) {
     pen.lineCap = pen.lineJoin = "round";
     for (const { erase, size, path } of strokes) {
       pen.globalCompositeOperation = erase ? "destination-out" : "source-over";
-      pen.strokeStyle = "#fff";
+      pen.strokeStyle = "#f0187c"; // seen on light and on dark pictures
       pen.lineWidth = size * Math.max(sheet.width, sheet.height);
       pen.beginPath();
       for (const [x, y] of [path[0], ...path]) pen.lineTo(x * sheet.width, y * sheet.height);
@@ -124,8 +124,12 @@ function painting(shown) {
     if (!strokes.some((stroke) => !stroke.erase)) { props.value = {}; return; }
     const mask = el("canvas", { width: sheet.width, height: sheet.height });
     const pen = mask.getContext("2d");
-    pen.fillRect(0, 0, mask.width, mask.height);
     pen.drawImage(sheet, 0, 0);
+    for (const [how, colour] of [["source-in", "#fff"], ["destination-over", "#000"]]) {
+      pen.globalCompositeOperation = how;
+      pen.fillStyle = colour;
+      pen.fillRect(0, 0, mask.width, mask.height);
+    }
     props.value = { mask: mask.toDataURL("image/png") };
   }
   const clear = small("Clear", () => { strokes.length = 0; redraw(); keep(); });

@@ -64,7 +64,7 @@ function drawn(shown) {
   if (shown.source_clip) return clip(shown);
   if (Array.isArray(output)) {
     if (!output.length) return [source ? picture(source) : null, el("p", { class: "ic-none" }, "Nothing was found.")];
-    return output[0].box || output[0].mask ? regions(source, output) : [source ? picture(source) : null, bars(output)];
+    return output[0].box || output[0].mask ? regions(shown, output) : [source ? picture(source) : null, bars(output)];
   }
   if (output.images && !output.images.length) return [el("p", { class: "ic-none" }, "It was stopped before a picture was ready.")];
   if (output.images) return [gallery(output.images, output.seeds || [])];
@@ -74,8 +74,24 @@ function drawn(shown) {
   if (output.embedding) return [source ? picture(source) : null, vector(output.embedding)];
   const said = el("p", { class: "ic-said-text", dir: "auto" }, output.text || "(no words)");
   const shownAt = (output.sources || []).filter((one) => one.box).map((one) => ({ label: `[${one.number}] ${one.text || ""}`, box: one.box }));
-  if (source && shownAt.length) return [said, ...regions(source, shownAt)];
-  return [source ? picture(source) : null, said];
+  if (source && shownAt.length) return [conversation(shown, said), ...regions(shown, shownAt)];
+  return [source ? picture(source) : null, conversation(shown, said)];
+}
+
+// What was asked of a picture before, and answered; then what was asked now.
+function conversation(shown, answer) {
+  const { turns = [], prompt } = shown;
+  if (props.kept || !prompt) return answer;
+  const before = turns.flatMap((turn) => [question(turn.question), el("p", { class: "ic-said-text", dir: "auto" }, turn.answer || "(no words)")]);
+  const anew = () => { trigger("select", { anew: true }); begin.replaceWith(el("span", { class: "ic-none" }, "The next question begins anew.")); };
+  const begin = el("button", { type: "button", class: "ic-small", on: { click: anew } }, "Begin anew");
+  const last = shown.turns && shown === past[0];
+  return el("div", { class: "ic-turns", role: "log", "aria-label": "What was asked of the picture" }, before, question(prompt), answer,
+    last ? el("div", { class: "ic-downloads" }, el("span", { class: "ic-none" }, "Ask on: your next question goes along with these."), begin) : null);
+}
+
+function question(text) {
+  return el("p", { class: "ic-question", dir: "auto" }, text);
 }
 
 function picture(url, alt = "The picture that was sent") {
@@ -85,9 +101,21 @@ function picture(url, alt = "The picture that was sent") {
 // A very small picture is shown as large as others, each of its pixels as a square: stretched, it would blur.
 function crisp({ target }) {
   const { naturalWidth: width, naturalHeight: height } = target;
-  if (!width || Math.max(width, height) > SMALL) return;
+  if (!width || Math.max(width, height) > SMALL) return fill({ target });
   target.classList.add("ic-crisp");
   target.style.width = `${width * Math.max(1, Math.floor(SHOWN / Math.max(width, height)))}px`;
+}
+
+// A picture or clip that has just come, as large as its place lets it be.
+function fill({ target }) {
+  const canvas = target.closest(".ic-canvas");
+  if (canvas) filled(canvas, target.naturalWidth || target.videoWidth, target.naturalHeight || target.videoHeight);
+}
+
+function filled(canvas, width, height) {
+  if (!width || !height) return;
+  canvas.style.setProperty("--ratio", width / height);
+  canvas.classList.add("filled");
 }
 
 // Classes with their probability.
@@ -108,7 +136,8 @@ function gallery(images, seeds) {
 function compared(below, above) {
   const top = el("img", { src: above, alt: "Depth: white is near", class: "ic-top" });
   const slider = el("input", { type: "range", min: "0", max: "100", value: "100", "aria-label": "How much of the depth map is shown", on: { input: () => { top.style.clipPath = `inset(0 ${100 - slider.value}% 0 0)`; } } });
-  return el("div", {}, el("div", { class: "ic-canvas" }, below ? el("img", { src: below, alt: "The picture that was sent" }) : null, top), slider);
+  top.addEventListener("load", fill);
+  return el("div", { class: "ic-found" }, el("div", { class: "ic-canvas" }, below ? el("img", { src: below, alt: "The picture that was sent" }) : null, top), el("label", { class: "ic-threshold" }, "Picture", slider, "Depth: white is near"));
 }
 
 function vector(values) {
@@ -153,9 +182,11 @@ function strip() {
   if (past.length < 2 && (showing || !past.length)) return null;
   return el("div", { class: "ic-strip", role: "list", "aria-label": "Earlier results" }, past.map((one) => {
     const url = one.output.images?.[0] || (one.output.video ? null : one.source);
-    const name = props.kept && one.prompt ? one.prompt : `${one.task} by ${one.model}`;
-    const seen = url ? el("img", { src: url, alt: name, loading: "lazy" }) : one.output.video ? el("video", { src: one.output.video, muted: true, preload: "metadata", "aria-label": name }) : one.task;
-    return el("button", { type: "button", role: "listitem", class: one === showing ? "here" : "", title: name, on: { click: () => show(one) } }, seen);
+    const film = one.output.video || one.source_clip;
+    const short = one.prompt || one.does || one.task;
+    const name = props.kept && one.prompt ? one.prompt : `${short}, by ${one.model}`;
+    const seen = url ? el("img", { src: url, alt: name, loading: "lazy" }) : film ? el("video", { src: `${film}#t=0.1`, muted: true, preload: "metadata", "aria-label": name }) : el("i");
+    return el("button", { type: "button", role: "listitem", class: one === showing ? "here" : "", title: name, on: { click: () => show(one) } }, seen, props.kept ? null : el("span", { dir: "auto" }, short));
   }));
 }
 
