@@ -83,10 +83,10 @@ def choice(
     `planned` offers `auto` too, which answers questions by what several models find.
     """
     with gr.Row():
-        model = gr.Dropdown([], label="Model", allow_custom_value=True, min_width=150)
+        model = gr.Dropdown([], label="Model", allow_custom_value=True, min_width=200)
         # What was chosen for the model before may still come with an event, and Gradio's own fails with what
         # is not in the list; what is typed and fits nothing is put right by `follow`.
-        task = gr.Dropdown([], label="What to do", min_width=150, allow_custom_value=True)
+        task = gr.Dropdown([], label="What to do", min_width=200, allow_custom_value=True)
     with gr.Accordion("Options", open=False):
         options = fields.fields(prefix)
     adapt, followers = then or (lambda _: [], [])

@@ -8,7 +8,11 @@ from ..schema import JSON
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 PLACE = "box"
-WIDTHS = {2: ("40%", "60%"), 3: ("42%", "40%", "18%"), 4: ("33%", "23%", "13%", "31%")}
+WIDTHS = {
+    2: ("40%", "60%"),
+    3: ("210px", "210px", "100px"),
+    4: ("176px", "124px", "76px", "150px"),
+}
 """Of a table with so many columns; by themselves the first would take most of a narrow place."""
 Row = dict[str, Any]
 

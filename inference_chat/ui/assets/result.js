@@ -9,6 +9,11 @@ let showing = null;
 function drawResult() {
   const shown = props.value;
   if (!shown || !shown.id) return empty();
+  if (showing?.id !== shown.id && matchMedia("(max-width: 760px)").matches) {
+    // On a phone the place for it is below the form, out of sight.
+    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    setTimeout(() => element.scrollIntoView({ block: "start", behavior }));
+  }
   if (!shown.preview && !shown.sofar && past[0]?.id !== shown.id && shown.output.images?.length !== 0) {
     past.unshift(shown);
     past.splice(KEPT);
