@@ -65,10 +65,14 @@ def set_aside(path: Path, *suffixes: str) -> Path:
     return kept
 
 
-def explain_failure(error: OSError, what: str) -> str:
-    """What an operating system's refusal means for `what`, and what helps; names no path."""
+def explain_failure(error: OSError, what: str, *, new: bool = False) -> str:
+    """What an operating system's refusal means for `what`, and what helps; names no path.
+
+    Of something `new` there is no state of before to speak of.
+    """
     if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-        return f"The disk is full, so the {what} is as it was before. Free some space, then try again."
+        left = "could not be written" if new else "is as it was before"
+        return f"The disk is full, so the {what} {left}. Free some space, then try again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (
             f"The {what} cannot be used: allow reading and writing its file and its folder, then try again."

@@ -99,7 +99,7 @@ def clip_bytes(frames: Sequence[Image.Image], fps: float, sound: Sound | None = 
         with tempfile.TemporaryDirectory(prefix="inference-chat-") as folder:
             data = _written(clip, Path(folder), sound)
     except OSError as error:
-        raise StorageFailed(explain_failure(error, "clip")) from error
+        raise StorageFailed(explain_failure(error, "clip", new=True)) from error
     if not _whole(data):
         raise StorageFailed("The clip was cut off while it was written: the disk is full. Free some space.")
     return data

@@ -35,7 +35,7 @@ def stored(data: bytes) -> Iterator[Path]:
         try:
             path.write_bytes(data)
         except OSError as error:
-            raise StorageFailed(explain_failure(error, "temporary file")) from error
+            raise StorageFailed(explain_failure(error, "temporary file", new=True)) from error
         yield path
 
 

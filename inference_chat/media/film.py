@@ -97,7 +97,7 @@ class Film(Generic[T]):
             av.error.FFmpegError,
         ) as error:  # FFmpeg's errors are OSErrors where they have a number
             reason = error if isinstance(error, OSError) else OSError(str(error))
-            self.failure = StorageFailed(explain_failure(reason, "annotated clip"))
+            self.failure = StorageFailed(explain_failure(reason, "annotated clip", new=True))
         except InferenceChatError as error:
             self.failure = error
         except Exception as error:  # noqa: BLE001 - the answer is worth more than its picture

@@ -45,7 +45,7 @@ class MediaStore:
             finally:
                 part.unlink(missing_ok=True)
         except OSError as error:
-            raise StorageFailed(explain_failure(error, "uploaded file")) from error
+            raise StorageFailed(explain_failure(error, "uploaded file", new=True)) from error
         return Media(kind=kind, id=path.name, media_type=media_type, size=size, path=path)
 
     def find(self, id: str, kind: Kind) -> Media:

@@ -4,11 +4,31 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
+Pair = tuple[Item, Item | None]
 Done = TypeVar("Done")
+
+
+class Held(Generic[Item]):
+    """Hands each thing on with the one after it, for which the newest waits."""
+
+    def __init__(self) -> None:
+        self._newest: tuple[Item, ...] = ()
+
+    def take(self, items: Sequence[Item]) -> list[Pair[Item]]:
+        """What can go on now that these have come."""
+        line = (*self._newest, *items)
+        self._newest = line[-1:]
+        return list(pairwise(line))
+
+    def rest(self) -> list[Pair[Item]]:
+        """The last one, after which nothing comes."""
+        last, self._newest = self._newest, ()
+        return [(one, None) for one in last]
 
 
 class Behind(AbstractContextManager["Behind[Item, Done]"], Generic[Item, Done]):

@@ -46,7 +46,13 @@ class Follower:
             enable_cmc=moving,
         )
         self._moving = moving
+        self._given = self._before = 0
         self._votes: defaultdict[int, Counter[str]] = defaultdict(Counter)
+
+    def restart(self) -> None:
+        """Forget all objects, as after a cut; the numbers go on."""
+        self._tracker.reset()
+        self._before = self._given
 
     def update(
         self, found: Sequence[Label], time_s: float, picture: "Image | None" = None
@@ -64,9 +70,11 @@ class Follower:
         return tuple(sorted(labels, key=lambda label: -(label.score or 0.0)))
 
     def _named(self, label: Label, track: int) -> Label:
-        votes = self._votes[track]
+        number = self._before + track + 1
+        self._given = max(self._given, number)
+        votes = self._votes[number]
         votes[label.label] += label.score or 1.0  # type: ignore[assignment]  # a Counter may hold shares
-        return label.model_copy(update={"track": track + 1, "label": votes.most_common(1)[0][0]})
+        return label.model_copy(update={"track": number, "label": votes.most_common(1)[0][0]})
 
     def _detections(self, found: Sequence[Label]) -> Any:
         import numpy as np

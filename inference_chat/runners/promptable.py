@@ -93,7 +93,7 @@ class PromptableRunner(Follows):
                 memory = Memory(self, shown, (picture.height, picture.width))
             return memory.labels(picture, options.threshold or 0.0)
 
-        return lambda batch: [one(frame) for frame in batch], lambda _, found: found
+        return lambda batch: [one(frame) for frame in batch], lambda _, found, __: found
 
 
 class Memory:

@@ -15,12 +15,13 @@ from ..media import TAKEN, ClipInfo, Film, Frame, Frames
 from ..media.motion import Line, Zone
 from ..schema import Request
 from ..tasks import Task
-from .behind import Behind
+from .behind import Behind, Held, Pair
 from .detection import DetectorRunner, ZeroShotDetectorRunner
 from .follower import WEAK, Follower
 from .overlay import Overlay
 from .pace import Pace
 from .prompts import ShownOptions
+from .shots import Shots
 from .words import Words
 
 PATIENCE = 0.05
@@ -28,9 +29,11 @@ PATIENCE = 0.05
 DRAWN_SIDE = 1280
 """Longest side of the annotated clip, in pixels."""
 Drawn = tuple[Sequence[Label], float]
-Look = Callable[[Sequence[Frame]], Sequence[tuple[Label, ...]]]
-Seen = tuple[Frame, tuple[Label, ...]]
-Follow = Callable[[Frame, tuple[Label, ...]], tuple[Label, ...]]
+Found = tuple[Label, ...]
+Seen = tuple[Frame, Found]
+Look = Callable[[Sequence[Frame]], Sequence[Found]]
+Follow = Callable[[Frame, Found, Frame | None], Found]
+"""Takes a frame, what was found in it, and the frame after it, if there is one."""
 Corners = Annotated[Zone, Field(min_length=3, max_length=100)]
 
 
@@ -53,6 +56,7 @@ class TrackingOptions(ShownOptions):
         0.2, gt=0, lt=1, description="Least overlap of a box with where its object was expected."
     )
     steady: int = Field(2, ge=1, le=100, description="Frames in which something is seen before it counts.")
+    cuts: bool = Field(True, description="A cut ends all tracks: what comes after it is something else.")
     moving_camera: bool = Field(False, description="Take out the camera's own motion; slower.")
     lines: tuple[Line, ...] = Field(
         (),
@@ -103,16 +107,17 @@ class Follows(DetectorRunner):
         )
         yield pace.progress()
         look, follow = self.looking(options, info)
-        with Behind[Seen, Seen](lambda seen: (seen[0], follow(*seen))) as behind:
+        held = Held[Seen]()
+        with Behind[Pair[Seen], Seen](partial(_next, follow)) as behind:
             while not stop.is_set() and (batch := frames.take(pace.batch, PATIENCE)) is not None:
                 if not batch:  # the decoder is behind: others may go on
                     yield pace.progress()
                     continue
                 seen = pace.timed(len(batch), partial(look, batch))
-                for frame, found in behind.hand(tuple(zip(batch, seen, strict=True))):
+                for frame, found in behind.hand(held.take(tuple(zip(batch, seen, strict=True)))):
                     yield from self._told(frame, found, info, film, stop, pace)
                 yield pace.progress(len(batch))
-            for frame, found in behind.rest():
+            for frame, found in (*behind.hand(held.rest()), *behind.rest()):
                 yield from self._told(frame, found, info, film, stop, pace)
         if stop.is_set():
             yield Finished(finish_reasons=("cancelled",), notes=frames.notes)
@@ -138,11 +143,17 @@ class Follows(DetectorRunner):
         Boxes are in pixels of the frames' pictures.
         """
         follower, sure = self._follower(options, info), self._sure(options)
+        shots = Shots() if options.cuts else None
 
         def look(batch: Sequence[Frame]) -> list[tuple[Label, ...]]:
             return self.detect([frame.picture for frame in batch], sure * WEAK, options.labels)
 
-        return look, lambda frame, found: follower.update(found, frame.time_s, frame.picture)
+        def follow(frame: Frame, found: Found, after: Frame | None) -> Found:
+            if shots and shots.begins(frame.picture, after.picture if after else None):
+                follower.restart()
+            return follower.update(found, frame.time_s, frame.picture)
+
+        return look, follow
 
     def _told(
         self,
@@ -201,6 +212,12 @@ class TrackingRunner(Follows):
 
 class ZeroShotTrackingRunner(Follows, ZeroShotDetectorRunner):
     """One detector that looks for what it is told in words, in pictures and clips."""
+
+
+def _next(follow: Follow, pair: Pair[Seen]) -> Seen:
+    """A frame with what is followed in it."""
+    (frame, found), after = pair
+    return frame, follow(frame, found, after[0] if after else None)
 
 
 def _scaled(label: Label, scale: float) -> Label:

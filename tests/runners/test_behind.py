@@ -5,7 +5,7 @@ from threading import Event as Flag
 
 import pytest
 
-from inference_chat.runners.behind import Behind
+from inference_chat.runners.behind import Behind, Held
 
 
 def test_results_come_in_order_one_batch_later_on_another_thread():
@@ -37,3 +37,9 @@ def test_leaving_does_no_more_of_the_work():
         behind._waiting.append(behind._thread.submit(lambda: [work(2)]))
         threading.Timer(0.05, go.set).start()
     assert done == [1]
+
+
+def test_each_thing_goes_on_with_the_one_after_it():
+    held = Held[int]()
+    told = [held.take([1, 2]), held.take([]), held.take([3]), held.rest(), held.rest()]
+    assert told == [[(1, 2)], [], [(2, 3)], [(3, None)], []]

@@ -252,6 +252,28 @@ def test_a_slow_film_holds_nobody_up():
     with_room.close()
 
 
+def shot(name: str, ground: tuple[int, int, int]) -> list[Image.Image]:
+    """A second in which a square of a colour moves over a ground."""
+    pictures = [scene({name: (40 + n // 8, 40)}) for n in range(25)]
+    return [
+        Image.fromarray(np.where(np.asarray(one) == 90, ground, np.asarray(one)).astype(np.uint8))
+        for one in pictures
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cuts", "tracks"), [(True, [("red", 1, 0), ("blue", 2, 25)]), (False, [("red", 1, 0)])]
+)
+def test_a_cut_ends_what_was_followed(tmp_path: Path, cuts: bool, tracks: list[tuple[str, int, int]]):
+    data = film(shot("red", (90, 90, 90)) + shot("blue", (200, 180, 90)))
+    asked = request(tmp_path, data, cuts=cuts)
+    found = output_of(asked, Result.of(list(BlobRunner().run(asked, Flag()))))
+    assert isinstance(found, dict)
+    told = [(one["label"], one["id"], one["frames"][0]["frame"]) for one in found["tracks"]]
+    assert told[: len(tracks)] == tracks
+    assert len(told) == len(tracks)
+
+
 # --- how well -----------------------------------------------------------------------------------
 
 
