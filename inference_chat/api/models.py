@@ -33,6 +33,14 @@ EXAMPLE: JSON = {
 }
 
 
+class AccuracyOf(BaseModel):
+    """What an accuracy was measured on."""
+
+    set: str | None = Field(None, examples=["shapes-boxes"])
+    rows: int | None = None
+    measure: str = Field("", examples=["mAP at IoU 0.5"])
+
+
 class Metrics(BaseModel):
     """What a model has cost so far; durations in milliseconds."""
 
@@ -44,6 +52,7 @@ class Metrics(BaseModel):
     latency_ms_p95: float | None = None
     tokens_per_second: float | None = None
     accuracy: float | None = None
+    accuracy_of: AccuracyOf | None = None
     last_used_at: AwareDatetime | None = None
 
 

@@ -185,17 +185,24 @@ class Evaluations:
         for one in shown:
             now_at = going is not None and going.model == one["model"] and one["state"] == "running"
             one["done"] = going.done if going and now_at else one.get("done", 0)
-        _mark_best(shown)
+        mark_best(shown)
         return evaluation.model_dump(mode="json") | {"results": shown}
 
 
-def _mark_best(parts: Sequence[JSON]) -> None:
-    """Mark the models that no other equals or beats in score, latency and memory at once (Pareto)."""
+def mark_best(parts: Sequence[JSON]) -> None:
+    """Mark the models that no other equals or beats in score, latency and memory at once (Pareto).
+
+    One that is right in nothing is no choice, however small it is.
+    """
     measured = [one for one in parts if one.get("score") is not None and one.get("latency_ms") is not None]
     costs = {one["model"]: (-one["score"], one["latency_ms"], one.get("memory") or 0) for one in measured}
     for one in parts:
         mine = costs.get(one["model"])
-        one["best"] = mine is not None and not any(
-            other != mine and all(a <= b for a, b in zip(other, mine, strict=True))
-            for other in costs.values()
+        one["best"] = (
+            mine is not None
+            and mine[0] < 0
+            and not any(
+                other != mine and all(a <= b for a, b in zip(other, mine, strict=True))
+                for other in costs.values()
+            )
         )

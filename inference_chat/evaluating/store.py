@@ -27,6 +27,7 @@ from sqlalchemy import (
 from ..database import Database, Stored, UtcTime, clean, metadata
 from ..errors import NotFound
 from ..schema import JSON, Frozen, new_id, now
+from .scoring import NAMES
 
 State = Literal["waiting", "running", "done", "cancelled", "interrupted", "failed"]
 NO_ACCURACY = frozenset({"perplexity"})
@@ -193,10 +194,17 @@ class EvaluationStore(Stored):
 
     # --- what models are known to be right about -------------------------------------------------
 
-    def accuracy(self, model: str, digest: str | None) -> float | None:
-        """The newest score of a version with these weights; None where it was not measured."""
+    def accuracy(self, model: str, digest: str | None) -> JSON:
+        """The newest score of a version with these weights as `accuracy`, and what it was measured on.
+
+        Both are None where it was not measured.
+        """
         found = self._scores().get(model)
-        return found.score if found is not None and found.digest == digest else None
+        if found is None or found.digest != digest:
+            return {"accuracy": None, "accuracy_of": None}
+        measure = NAMES.get(found.figures.get("measure", ""), "")
+        told = {name: found.figures.get(name) for name in ("set", "rows")}
+        return {"accuracy": found.score, "accuracy_of": told | {"measure": measure}}
 
     def measured(self) -> list[ModelResult]:
         """The newest finished result of each version, the newest first."""

@@ -53,9 +53,9 @@ class Models:
         registry: Registry,
         records: Records,
         pool: Pool,
-        accuracy: Callable[[str, str | None], float | None] = lambda model, digest: None,
+        accuracy: Callable[[str, str | None], JSON] = lambda model, digest: {},
     ) -> None:
-        """`accuracy` tells the share that a version with these weights was measured to be right about."""
+        """`accuracy` tells how often a version with these weights was measured to be right, and on what."""
         self._settings = settings
         self._accuracy = accuracy
         self._registry = registry
@@ -316,7 +316,8 @@ class Models:
             "latency_ms_p50": cost.get("latency_ms_p50"),
             "latency_ms_p95": cost.get("latency_ms_p95"),
             "tokens_per_second": cost.get("tokens_per_second"),
-            "accuracy": self._accuracy(record.id, record.sha256),
+            "accuracy": None,
+            "accuracy_of": None,
             "last_used_at": cost.get("last_used_at"),
-        }
+        } | self._accuracy(record.id, record.sha256)
         return shown

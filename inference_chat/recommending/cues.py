@@ -118,6 +118,10 @@ CUES: tuple[tuple[str, dict[Task, float]], ...] = (
         rf"\b(in|into|to|from) ({LANGUAGES})\b|\b({LANGUAGES}) (to|into)\b|\b(only|is|are) in ({LANGUAGES})\b",
         {T.TRANSLATION: 2.5},
     ),
+    (  # a language to talk in is none to translate into
+        rf"^(?!.*translat).*\b(?:chat|talk|convers\w+|discuss|small talk|answers?|assistant)\b[^.?!]*\b(?:in|speaks?) (?:{LANGUAGES})\b",
+        {T.TEXT_GENERATION: 4, T.TRANSLATION: -4},
+    ),
     # looking at pictures
     (
         r"\b(what (?:kind|breed|species|sort|type|model|make)|which (?:species|breed|kind|car model|type)|is (?:this|my|the) [^?]* or\b|(?:sick|ripe|benign|healthy) (?:or|from)|recogni[sz]e|identify|grade)\b",

@@ -4,6 +4,7 @@ A model is recommended only if it can run here; whatever else fits is named with
 """
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from ..runners import OPTIONS
 from ..runners.device import memory_free
 from ..schema import JSON
 from ..tasks import TASKS, Task
+from . import known
 from .cues import points
 from .wishes import Constraints, read
 
@@ -30,6 +32,7 @@ TRUST, FLOOR, CUES = 0.6, 0.01, 0.7
 SURE = 0.6
 """Below this share of the belief, other readings are offered first of all."""
 SHOWN, ALTERNATIVES = 10, 3
+LOOKED_INTO = 100  # models whose labels are read for one wish
 LONGEST = 2000  # characters of a description that are read
 TABS = {"image": "image", "video": "video", "text": "compare", "multimodal": "compare"}
 
@@ -46,6 +49,8 @@ class Candidate:
     reasons: list[str] = field(default_factory=list)
     against: list[str] = field(default_factory=list)
     short_of_memory: bool = False
+    unknown: bool = False
+    """Whether its labels name nothing of the wish, while those of another do."""
 
     @property
     def memory(self) -> int:
@@ -88,6 +93,7 @@ class Recommender:
         understood, notes = await self._understood(words, task)
         meant = Task(understood["task"])
         found = await self._candidates(meant, wanted)
+        await asyncio.to_thread(self._look_for_things, meant, words if description.strip() else "", found)
         good = sorted(((_score(one), one) for one in found if not one.against), key=lambda pair: -pair[0])
         bad = [one for one in found if one.against]
         return {
@@ -174,6 +180,22 @@ class Recommender:
                 "raise MEMORY_LIMIT_MB, or use a larger machine"
             )
 
+    def _look_for_things(self, task: Task, words: str, found: Sequence[Candidate]) -> None:
+        """Write down which models have labels for what the wish names; blocks while those are read."""
+        if task not in known.LABELLED or not words:
+            return
+        labels: dict[int, list[str]] = {}
+        for at, one in enumerate(found[:LOOKED_INTO]):
+            if not self._models.there(one.record):  # nothing is fetched to be looked into
+                continue
+            with contextlib.suppress(InferenceChatError):  # what is wrong with it is said elsewhere
+                labels[at] = known.usable(self._models.labels(one.record))
+        hits = {at: known.named(words, names) for at, names in labels.items()}
+        for at, names in labels.items():
+            if names:
+                found[at].unknown = not hits[at] and any(hits.values())
+                found[at].reasons.insert(0, known.reason(names, hits[at]))
+
     def _look_for_files(self, one: Candidate) -> None:
         there, source = self._models.there(one.record), one.record.source
         if source == "endpoint":
@@ -207,7 +229,11 @@ def try_link(task: Task, model: str) -> str:
 
 def _right(one: Candidate, _: Constraints) -> None:
     if (accuracy := one.cost.get("accuracy")) is not None:
-        one.reasons.append(f"right in {accuracy:.1%} of a labelled set, measured here")
+        of = one.cost.get("accuracy_of") or {}
+        where = (
+            f"{of.get('set')}, {of.get('rows'):,} rows, by {of.get('measure')}" if of.get("rows") else "a set"
+        )
+        one.reasons.append(f"right in {accuracy:.1%}, measured here on {where}")
 
 
 def _quick(one: Candidate, wanted: Constraints) -> None:
@@ -260,7 +286,8 @@ def _score(one: Candidate) -> float:
     sound = 1 - one.cost.get("errors", 0) / requests if requests else 0.7
     here = {"local": 1.0, "hub": 0.6, "endpoint": 0.5}[one.record.source]
     first = 1.0 if one.record.tasks[:1] == (one.task.value,) else 0.7
-    return 0.4 * right + 0.2 * quick + 0.1 * small + 0.1 * sound + 0.1 * here + 0.1 * first
+    total = 0.4 * right + 0.2 * quick + 0.1 * small + 0.1 * sound + 0.1 * here + 0.1 * first
+    return total / 2 if one.unknown else total
 
 
 def _left(one: Candidate) -> JSON:

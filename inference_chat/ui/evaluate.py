@@ -14,6 +14,7 @@ from ..evaluating.scoring import MEASURES, NAMES, SURPRISE
 from ..evaluating.sets import BUILT_IN
 from ..evaluating.store import GOES_ON
 from ..events import Progress
+from ..models.described import nearness
 from ..schema import JSON
 from ..service import Service
 from ..tasks import TASKS, Task
@@ -94,8 +95,8 @@ class _Panel:
         return [_about(name), gr.File(visible=own), task]
 
     async def _able(self, task: str) -> list[str]:
-        records, _ = await self._service.models.list(task=task, limit=500)
-        return [record["id"] for record in records]
+        records, _ = self._service.registry.list(task=task, limit=500)
+        return [record.id for record in sorted(records, key=nearness)]
 
     async def _listed(self, task: str) -> Any:
         """The models that can do a task by now; not a value, since others may be chosen until it comes."""
@@ -125,6 +126,7 @@ class _Panel:
             if path is None:
                 raise InvalidRequest("Choose a file first: CSV, JSON lines, or a zip.")
             name = Path(path).name
+            yield busy(Progress(phase="reading", detail=name)), gr.skip(), gr.skip()
             chosen = await asyncio.to_thread(self._evaluations.sets.keep, Path(path), name)
         asked = Asked(
             models=tuple(models), set=chosen, task=Task(task), metric=measure, limit=max(1, int(most or 1000))
@@ -238,7 +240,7 @@ def _ended(shown: JSON) -> str:
         return failed(
             next((one["error"] for one in shown["results"] if one["error"]), "Nothing was measured.")
         )
-    best = max(good, key=lambda one: one["score"])
+    best = max(good, key=lambda one: (one["score"], -(one["latency_ms"] or 0)))
     value = best["scores"][shown["measure"]]
     words = f"{value:.2f}" if shown["measure"] == SURPRISE else f"{value:.1%}"
     return done(f"{best['model']}: {NAMES[shown['measure']]} {words}, over {best['rows']} rows.")

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ..errors import InvalidRequest
 from ..recommending.wishes import Constraints
+from ..runners import OPTIONS
 from ..schema import JSON, explain
 from ..service import Service
 from .parts import EVENT, caller, done, examples, status, told
@@ -20,6 +21,7 @@ WISHES = (
     "chat in English, Apache licensed",
 )
 ANY = "Any"
+SAID = "As my words say"
 LICENCES = (ANY, "permissive", "apache-2.0", "mit", "bsd")
 
 
@@ -30,6 +32,7 @@ def recommending(service: Service) -> None:
         memory = gr.Number(label="Memory, at most (MiB)", value=None, minimum=0, min_width=140)
         latency = gr.Number(label="Time, at most (ms)", value=None, minimum=0, min_width=140)
         licence = gr.Dropdown(list(LICENCES), value=ANY, label="Licence", min_width=140)
+        named = gr.Dropdown([SAID, *OPTIONS], value=SAID, label="Task", min_width=180)
     go = gr.Button("Recommend", variant="primary")
     line = status("Say it in your own words; limits such as “under 100 ms” are understood too.")
     examples([[wish] for wish in WISHES], [words])
@@ -51,12 +54,18 @@ def recommending(service: Service) -> None:
         choices = gr.skip() if task else _readings(found["understood"])
         yield done(_said(found)), choices, advice_html(found)
 
-    async def anew(request: gr.Request, *given: Any) -> AsyncIterator[Any]:
-        async for values in advise(request, *given[:4]):
-            yield values
+    async def anew(request: gr.Request, text: str, *given: Any) -> AsyncIterator[Any]:
+        *limits, task = given
+        if task == SAID:
+            async for values in advise(request, text, *limits):
+                yield values
+            return
+        async for said, _, found in advise(request, text, *limits, task):
+            yield said, gr.Radio(visible=False), found
 
     limits = [memory, latency, licence]
-    gr.on([go.click, words.submit], told(anew, others=2), [words, *limits], [line, meant, advice], **EVENT)
+    given = [words, *limits, named]
+    gr.on([go.click, words.submit], told(anew, others=2), given, [line, meant, advice], **EVENT)
     meant.input(told(advise, others=2), [words, *limits, meant], [line, meant, advice], **EVENT)
 
 

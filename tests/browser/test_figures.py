@@ -144,3 +144,17 @@ def test_a_picture_is_followed_out_of_its_noise(page: Page, server: Server, pain
     assert len({whole, noisy, film.get_attribute("src")}) == 3
     page.get_by_role("button", name="Play", exact=True).click()
     expect(page.get_by_text("The picture", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("wide", [620, 330])
+def test_no_name_in_a_chart_lies_over_another(page: Page, wide: int):
+    """Ten models of nearly the same speed and accuracy, at the upper edge."""
+    script = (Path(ui.__file__).parent / "assets" / "chart.js").read_text("utf-8")
+    dots = [{"x": 90 + 2 * number, "y": 24 + number % 3, "r": 9, "width": 110} for number in range(10)]
+    places = page.evaluate(f"(dots) => {{ {script}; return namesAt(dots, {wide}, 230); }}", dots)
+    for at, one in enumerate(places):
+        assert one["left"] >= 0
+        assert one["right"] <= wide
+        for other in places[:at]:
+            apart = one["right"] <= other["left"] or other["right"] <= one["left"]
+            assert apart or one["bottom"] <= other["top"] or other["bottom"] <= one["top"]

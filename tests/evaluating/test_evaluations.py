@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from inference_chat.errors import InvalidRequest, NotFound
-from inference_chat.evaluating.evaluations import Asked
+from inference_chat.evaluating.evaluations import Asked, mark_best
 from inference_chat.runners.checkpoint import Checkpoint
 from inference_chat.schema import JSON
 from inference_chat.service import Service
@@ -75,10 +75,24 @@ async def test_a_text_classifier_is_measured_and_its_record_tells(service: Servi
     assert result["scores"]["accuracy"] == result["score"] == result["right"] / 14
     assert result["latency_ms"] > 0
     assert result["memory"] > 0
-    assert result["best"]
+    assert result["best"] == (result["score"] > 0)
     assert len(result["mistakes"]) == min(12, 14 - result["right"])
-    assert (await service.models.get("reader"))["metrics"]["accuracy"] == result["score"]
+    metrics = (await service.models.get("reader"))["metrics"]
+    assert metrics["accuracy"] == result["score"]
+    assert metrics["accuracy_of"] == {"set": "mine.jsonl", "rows": 14, "measure": "accuracy"}
     assert (await service.stats("hour"))["accuracy"][0]["set"] == "mine.jsonl"
+
+
+def test_the_best_choices_are_beaten_by_none_in_everything_and_are_right_in_something():
+    parts: list[dict[str, Any]] = [
+        {"model": "right", "score": 0.9, "latency_ms": 9.0, "memory": 90},
+        {"model": "small", "score": 0.5, "latency_ms": 9.0, "memory": 10},
+        {"model": "beaten", "score": 0.5, "latency_ms": 10.0, "memory": 10},
+        {"model": "useless", "score": 0.0, "latency_ms": 1.0, "memory": 1},
+        {"model": "failed", "score": None},
+    ]
+    mark_best(parts)
+    assert [one["model"] for one in parts if one["best"]] == ["right", "small"]
 
 
 async def test_pictures_go_in_batches_and_a_broken_one_is_named(service: Service, tmp_path: Path):

@@ -17,6 +17,8 @@ from inference_chat.tasks import Task
         ("read my blog posts aloud", Task.TEXT_TO_SPEECH),
         ("follow the ball through the video", Task.OBJECT_TRACKING),
         ("draw a dragon", Task.TEXT_TO_IMAGE),
+        ("chat in english", Task.TEXT_GENERATION),
+        ("an assistant that answers in german", Task.TEXT_GENERATION),
     ],
 )
 def test_keywords_alone_know_plain_requests(request_: str, task: Task):

@@ -1,5 +1,6 @@
 """Which model for what: the task as it is read, figures that were measured, limits that are kept."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from inference_chat.errors import InvalidRequest, UnsupportedTask
 from inference_chat.recommending.wishes import Constraints
 from inference_chat.registry.registry import ModelRecord
 from inference_chat.service import Service
-from tests import tiny
+from inference_chat.ui.recommending import WISHES
+from tests import tiny, tiny_vision
 from tests.server import settings
 
 READER = Path(__file__).parents[2] / "model_cards" / "starter-reader"
@@ -104,6 +106,26 @@ async def test_what_is_not_here_yet_says_so(service: Service):
     assert names(found, "left_out") == ["gone"]
 
 
+async def test_a_detector_that_knows_the_thing_comes_first(service: Service, tmp_path: Path):
+    for name, label in (("shapes", "circle"), ("pets", "cat")):
+        folder = tiny_vision.build("DetrForObjectDetection", tmp_path / name)
+        config = json.loads((folder / "config.json").read_text())
+        config["id2label"] = {number: f"{label} {number}" for number in config["id2label"]} | {"0": label}
+        (folder / "config.json").write_text(json.dumps(config))
+        await service.models.register({"name": name, "file_path": str(folder)})
+    found = await service.recommender.recommend("find the cats in my photo", "object-detection")
+    reasons = {one["model"]: one["reasons"][0] for one in found["recommendations"]}
+    assert names(found) == ["pets", "shapes"]
+    assert reasons["pets@1.0.0"].startswith("knows “cat”")
+    assert "your words name none" in reasons["shapes@1.0.0"]
+
+
+@pytest.mark.parametrize("wish", WISHES)
+async def test_what_the_page_offers_to_try_is_understood(service: Service, wish: str):
+    meant = ("object-detection", "automatic-speech-recognition", "object-detection", "text-generation")
+    assert (await service.recommender.recommend(wish))["task"] == meant[WISHES.index(wish)]
+
+
 async def test_unclear_words_are_called_a_guess(service: Service):
     found = await service.recommender.recommend("qwxz")
     assert found["notes"][0].startswith("This is a guess")
@@ -116,19 +138,21 @@ async def test_a_wish_is_needed_and_tasks_have_names(service: Service):
         await service.recommender.recommend(task="cooking")
 
 
-def wishes() -> list[Request]:
-    """Requests in free words that were written before the reader was trained, and kept out of it."""
+def own(name: str) -> list[Request]:
+    """Requests that nothing was trained on: `wishes` written before the training, `fresh` long after it."""
     found, task = [], ""
-    for line in (Path(__file__).parent / "wishes.txt").read_text().splitlines():
+    for line in (Path(__file__).parent / f"{name}.txt").read_text().splitlines():
         task = line.strip("[]") if line.startswith("[") else task
         found += [] if line.startswith("[") else [Request(line, task)]
     return found
 
 
-@pytest.mark.parametrize(("name", "least"), [("wishes", 0.95), ("errands", 0.95), ("free", 0.93)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("wishes", 0.95), ("fresh", 0.95), ("errands", 0.95), ("free", 0.93)]
+)
 async def test_requests_that_nothing_was_trained_on_are_understood(service: Service, name: str, least: float):
     right, offered = 0, 0
-    asked = wishes() if name == "wishes" else list(free(name))
+    asked = own(name) if name in ("wishes", "fresh") else list(free(name))
     for one in asked:
         understood = (await service.recommender.recommend(one.text))["understood"]
         right += understood["task"] == one.task

@@ -122,18 +122,46 @@ function timeChart({ title, note, unit = "", at, step, lines }) {
   return figure;
 }
 
-// Points: {name, x, y, size, best, told}. Those that are `best` are joined by a line.
-function pointChart({ title, note, across, unitX, unitY, points, most = null }) {
+// How much of one box lies over another.
+const covered = (one, other) => Math.max(0, Math.min(one.right, other.right) - Math.max(one.left, other.left)) * Math.max(0, Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top));
+
+// A place for the name of each dot {x, y, r, width}: beside it, or as near as it covers no other name and no dot.
+function namesAt(dots, wide, tall) {
+  const boxOf = ({ x, y, r }) => ({ left: x - r, right: x + r, top: y - r, bottom: y + r });
+  const taken = [];
+  return dots.map((dot) => {
+    let best = null;
+    for (let step = 0; step < 46; step += 1) {
+      for (const way of step ? [1, -1] : [1]) {
+        const high = dot.y + way * step * 4, over = Math.abs(high - dot.y) > dot.r + 8;
+        for (const left of [dot.x + dot.r + 5, dot.x - dot.r - 5 - dot.width, ...(over ? [dot.x - dot.width / 2] : [])]) {
+          const box = { left, right: left + dot.width, top: high - 7, bottom: high + 7 };
+          if (box.left < LEFT || box.right > wide - 2 || box.top < 0 || box.bottom > tall - BELOW) continue;
+          const cost = 50 * taken.reduce((sum, other) => sum + covered(box, other), 0) + dots.reduce((sum, other) => sum + covered(box, boxOf(other)), 0) + step;
+          if (!best || cost < best.cost) best = { ...box, cost, high, over };
+        }
+      }
+    }
+    best ||= { left: LEFT, right: LEFT + dot.width, top: dot.y - 7, bottom: dot.y + 7, high: dot.y, over: false };
+    taken.push(best);
+    return best;
+  });
+}
+
+// Points: {name, x, y, size, best, told}. Those that are `best` are joined by a line; `least` is where heights begin.
+function pointChart({ title, note, across, unitX, unitY, points, most = null, least = 0 }) {
   const { figure, tip, plot } = frameOf(title, note, `${title}, ${note}: ${points.map((one) => `${one.name} ${one.told}`).join("; ")}`);
   const top = most ?? ticks(Math.max(...points.map((one) => one.y), 0)).at(-1);
   const right = ticks(Math.max(...points.map((one) => one.x), 0)).at(-1);
+  const head = TOP + 10; // dots at the top are whole
+  const pen = document.createElement("canvas").getContext("2d");
   function render() {
     const wide = plot.clientWidth, tall = TALL + 60;
     if (!wide) return;
     const svg = draw("svg", { width: wide, height: tall + 16, "aria-hidden": "true" });
-    const y = (value) => TOP + (tall - TOP - BELOW) * (1 - value / (top || 1));
+    const y = (value) => head + (tall - head - BELOW) * (1 - (value - least) / (top - least || 1));
     const x = (value) => LEFT + (wide - LEFT - RIGHT - 14) * (value / (right || 1));
-    for (const value of ticks(top)) {
+    for (const value of ticks(top - least).map((step) => step + least)) {
       if (value > top * 1.0001) continue;
       const text = draw("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" });
       text.append(amount(value, unitY));
@@ -148,17 +176,18 @@ function pointChart({ title, note, across, unitX, unitY, points, most = null }) 
     const name = draw("text", { x: wide - RIGHT, y: tall + 11, "text-anchor": "end", class: "axis" });
     name.append(across);
     svg.append(name);
-    const best = points.filter((one) => one.best).sort((one, other) => one.x - other.x);
+    const best = points.filter((one) => one.best).sort((one, other) => one.x - other.x || other.y - one.y)
+      .filter((one, at, all) => all.slice(0, at).every((other) => other.y < one.y)); // some are best in size alone
+    pen.font = `12.5px ${getComputedStyle(plot).fontFamily}`;
+    const names = namesAt(points.map((one) => ({ x: x(one.x), y: y(one.y), r: one.size, width: pen.measureText(one.name).width + 2 })), wide, tall);
     const labels = []; // above all dots
-    const taken = []; // heights of names, so that none is written over another
     svg.append(draw("path", { class: "front", d: best.map((one, at) => `${at ? "L" : "M"}${x(one.x)} ${y(one.y)}`).join("") }));
-    for (const one of points) {
+    for (const [at, one] of points.entries()) {
       const dot = draw("circle", { cx: x(one.x), cy: y(one.y), r: one.size, class: one.best ? "dot best" : "dot" });
-      let high = y(one.y) + 4;
-      while (taken.some((other) => Math.abs(other - high) < 14)) high += 14;
-      taken.push(high);
-      const label = draw("text", { x: x(one.x) > wide * 0.7 ? x(one.x) - one.size - 5 : x(one.x) + one.size + 5, y: high, "text-anchor": x(one.x) > wide * 0.7 ? "end" : "start", class: "name" });
+      const { left, right: end, high, over } = names[at];
+      const label = draw("text", { x: left, y: high + 4, class: "name" });
       label.append(one.name);
+      if (over) svg.append(draw("line", { x1: x(one.x), y1: y(one.y), x2: Math.min(end, Math.max(left, x(one.x))), y2: high, class: "leader" }));
       const tell = () => place(tip, plot, x(one.x), el("b", {}, one.name), el("span", {}, one.told), one.best ? el("span", {}, "No other is better in everything.") : null);
       dot.addEventListener("pointerenter", tell);
       dot.addEventListener("pointerleave", () => { tip.hidden = true; });

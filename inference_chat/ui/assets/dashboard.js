@@ -115,7 +115,7 @@ function versions() {
   const before = (at) => (at && rows[at - 1].model.split("@")[0] === rows[at].model.split("@")[0] && rows[at - 1].set === rows[at].set ? rows[at].score - rows[at - 1].score : null);
   const change = (by) => (by === null ? "–" : el("b", { class: by < 0 ? "ic-bad" : "" }, `${by > 0 ? "+" : ""}${(by * 100).toFixed(1)}`));
   return [part("Accuracy over versions"), table("Accuracy over versions", ["Model", "Result", "Measured by", "Against the version before", "Set", "Rows", "When"], rows.map((one, at) => [
-    one.model, amount(one.score, "%"), one.measure, change(before(at)), one.set, amount(one.rows), new Date(one.measured_at).toLocaleDateString()]))];
+    one.model, amount(one.score, "%"), one.measure, change(before(at)), one.set, amount(one.rows), new Date(one.measured_at).toLocaleDateString([], { month: "short", day: "numeric" })]))];
 }
 
 function drawDashboard() {

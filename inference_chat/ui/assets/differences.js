@@ -21,9 +21,8 @@ function overlay(value) {
     const tone = `hsl(${HUES[at % HUES.length]} 75% 42%)`;
     const nodes = items.map((item) => {
       const node = box(item, tone);
-      const [width, height] = value.size;
-      const { xmin, ymin, xmax, ymax } = item.box;
-      Object.assign(node.style, { left: `${(xmin / width) * 100}%`, top: `${(ymin / height) * 100}%`, width: `${((xmax - xmin) / width) * 100}%`, height: `${((ymax - ymin) / height) * 100}%`, borderStyle: ["solid", "dashed", "dotted", "double"][at % 4] });
+      placed(node, value.size, at % 4); // labels of the same thing stand at other corners, so that none hides another
+      node.style.borderStyle = ["solid", "dashed", "dotted", "double"][at % 4];
       return node;
     });
     canvas.append(...nodes);

@@ -10,10 +10,16 @@ function choices(found) {
   const points = found.results.filter((one) => one.score !== null && one.latency_ms);
   if (points.length < 2) return null;
   const most = Math.max(...points.map((one) => one.memory || 0), 1);
+  const lowest = Math.min(...points.map((one) => one.score));
+  const least = Math.max(0, Math.floor((lowest - 0.15 * (1 - lowest)) * 10) / 10);
+  const named = (id) => id.split("@")[0];
+  const single = (id) => points.filter((one) => named(one.model) === named(id)).length === 1;
+  const asIs = points.every((one) => Math.abs(one.score - one.scores[found.measure]) < 1e-6);
+  const what = asIs ? props.names[found.measure] : `better by ${props.names[found.measure]}: higher`;
   return pointChart({
-    title: "Which to choose", note: "larger dots take more memory", across: "time of one answer", unitX: "ms", unitY: "%", most: 1,
+    title: "Which to choose", note: [what, "larger dots take more memory", least ? `from ${amount(least, "%")}` : ""].filter(Boolean).join(", "), across: "time of one answer", unitX: "ms", unitY: "%", most: 1, least,
     points: points.map((one) => ({
-      name: one.model, x: one.latency_ms, y: one.score, size: 5 + 9 * Math.sqrt((one.memory || 0) / most), best: one.best,
+      name: single(one.model) ? named(one.model) : one.model, x: one.latency_ms, y: one.score, size: 5 + 9 * Math.sqrt((one.memory || 0) / most), best: one.best,
       told: `${amount(one.score, "%")}, ${amount(one.latency_ms, "ms")}, ${amount(one.memory, "B")}`,
     })),
   });

@@ -1,6 +1,6 @@
 // Looking inside: an answer coloured by probability, the tokens of a text, and what a picture's answer rests on.
 
-const percent = (share) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+const percent = (share) => share > 0 && share < 0.0005 ? "< 0.1 %" : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 const visible = (text) => (text ? text.replace(/\n/g, "↵").replace(/^ | $/g, "␣") : "(nothing)");
 const nothing = () => el("div", { class: "ic-nothing" }, el("p", {}, props.empty));
 

@@ -93,7 +93,7 @@ function figuresPart() {
       tile("Median time", time(metrics.latency_ms_p50), metrics.latency_ms_p95 ? `95 % within ${time(metrics.latency_ms_p95)}` : "not used yet"),
       tile("Speed", metrics.tokens_per_second ? many(Math.round(metrics.tokens_per_second)) : "–", "tokens a second"),
       tile("Requests", many(metrics.requests), metrics.errors ? `${many(metrics.errors)} errors` : "no errors", metrics.errors ? "bad" : ""),
-      tile("Accuracy", share(metrics.accuracy), metrics.accuracy === null ? "not evaluated yet" : "in its last evaluation")),
+      tile("Accuracy", share(metrics.accuracy), metrics.accuracy === null ? "not evaluated yet" : metrics.accuracy_of ? `${metrics.accuracy_of.set}, ${many(metrics.accuracy_of.rows)} rows` : "in its last evaluation")),
     el("table", { class: "ic-facts" }, el("tbody", {}, ...Object.entries(facts).filter(([, value]) => value).map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: name === "Digest" || name === "Revision" ? "code" : null }, value))))));
 }
 

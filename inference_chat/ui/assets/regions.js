@@ -34,12 +34,7 @@ function regions({ source, size }, items) {
   function place() {
     const image = $("img", canvas);
     const [width, height] = size || [image.naturalWidth, image.naturalHeight];
-    for (const node of $$(".ic-box", canvas)) {
-      const { xmin, ymin, xmax, ymax } = node.box;
-      Object.assign(node.style, { left: `${(xmin / width) * 100}%`, top: `${(ymin / height) * 100}%`, width: `${((xmax - xmin) / width) * 100}%`, height: `${((ymax - ymin) / height) * 100}%` });
-      node.classList.toggle("low", ymin / height < 0.06);
-      node.classList.toggle("far", xmin / width > 0.6);
-    }
+    for (const node of $$(".ic-box", canvas)) placed(node, [width, height]);
     untangle($$(".ic-box", canvas));
   }
   for (const name of names) {
@@ -80,6 +75,14 @@ function box(item, tone) {
   const node = el("div", { class: "ic-box", style: `--tone:${tone}` }, el("span", {}, `${item.label}${item.score === undefined ? "" : ` ${percent(item.score)}`}`));
   node.box = item.box;
   return node;
+}
+
+// Where a box is on a picture of that size; its name stays within the picture.
+function placed(node, [width, height]) {
+  const { xmin, ymin, xmax, ymax } = node.box;
+  Object.assign(node.style, { left: `${(xmin / width) * 100}%`, top: `${(ymin / height) * 100}%`, width: `${((xmax - xmin) / width) * 100}%`, height: `${((ymax - ymin) / height) * 100}%` });
+  node.classList.toggle("low", ymin / height < 0.06);
+  node.classList.toggle("far", xmin / width > 0.6);
 }
 
 function mask(item, tone) {
