@@ -54,14 +54,12 @@ def recommending(service: Service) -> None:
         choices = gr.skip() if task else _readings(found["understood"])
         yield done(_said(found)), choices, advice_html(found)
 
-    async def anew(request: gr.Request, text: str, *given: Any) -> AsyncIterator[Any]:
-        *limits, task = given
-        if task == SAID:
-            async for values in advise(request, text, *limits):
-                yield values
-            return
-        async for said, _, found in advise(request, text, *limits, task):
-            yield said, gr.Radio(visible=False), found
+    async def anew(request: gr.Request, *given: Any) -> AsyncIterator[Any]:
+        """From the beginning: the task is the form's, where it names one, else read from the words."""
+        text, memory_mb, latency_ms, wanted, form = given
+        task = None if form == SAID else form
+        async for said, readings, found in advise(request, text, memory_mb, latency_ms, wanted, task):
+            yield said, gr.Radio(visible=False) if task else readings, found
 
     limits = [memory, latency, licence]
     given = [words, *limits, named]

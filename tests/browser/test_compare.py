@@ -141,3 +141,31 @@ def test_a_model_is_recommended_and_tried(page: Page, server: Server):
     tab = page.locator("#tab-image")
     expect(tab.get_by_label("Model").locator("visible=true").first).to_have_value("detrforobjectdetection")
     expect(tab.get_by_label("What to do").locator("visible=true").first).to_have_value("Find objects")
+
+
+@pytest.mark.parametrize("left", [0, 40, 80])
+def test_labels_of_two_models_boxes_lie_within_the_picture_and_apart(page: Page, server: Server, left: int):
+    """Both find the same thing at the same place."""
+    opened(page, server, CHAT)
+    script = (Path(ui.__file__).parent / "assets" / "regions.js").read_text("utf-8")
+    rects = page.evaluate(f"""() => {{ {script}
+        const canvas = document.createElement("div");
+        canvas.className = "ic-canvas";
+        canvas.style.cssText = "width:400px;height:400px";
+        document.body.append(canvas);
+        return [canvas, ...[0, 1].map((corner) => {{
+            const node = document.createElement("div"), label = document.createElement("span");
+            node.className = "ic-box";
+            node.box = {{ xmin: {left}, ymin: 30, xmax: {left} + 20, ymax: 50 }};
+            label.textContent = "red hexagon 95 %";
+            node.append(label);
+            canvas.append(node);
+            placed(node, [100, 100], corner);
+            return label;
+        }})].map((node) => node.getBoundingClientRect().toJSON());
+    }}""")
+    picture, one, other = rects
+    for label in (one, other):
+        assert picture["left"] - 2 <= label["left"]
+        assert label["right"] <= picture["right"] + 2
+    assert one["bottom"] <= other["top"]

@@ -90,7 +90,11 @@ def test_a_set_is_evaluated_and_shown(page: Page, server: Server, tmp_path: Path
     with (tmp_path / "words.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerows(
-            [("text", "label"), *((f"word {number}", "glad") for number in range(15)), ("lone", "")]
+            [
+                ("text", "label"),
+                *((f"word {number}", ("glad", "sad")[number % 2]) for number in range(15)),
+                ("lone", ""),
+            ]
         )
     opened(page, server, "evaluate")
     page.get_by_label("Labelled set").click()
