@@ -153,19 +153,22 @@ def test_labels_of_two_models_boxes_lie_within_the_picture_and_apart(page: Page,
         canvas.className = "ic-canvas";
         canvas.style.cssText = "width:400px;height:400px";
         document.body.append(canvas);
-        return [canvas, ...[0, 1].map((corner) => {{
+        return [canvas, ...[0, 1].map(() => {{
             const node = document.createElement("div"), label = document.createElement("span");
             node.className = "ic-box";
             node.box = {{ xmin: {left}, ymin: 30, xmax: {left} + 20, ymax: 50 }};
             label.textContent = "red hexagon 95 %";
             node.append(label);
             canvas.append(node);
-            placed(node, [100, 100], corner);
+            placed(node, [100, 100]);
             return label;
-        }})].map((node) => node.getBoundingClientRect().toJSON());
+        }})].map((node, at, all) => {{
+            if (!at) untangle([...canvas.children]);
+            return node.getBoundingClientRect().toJSON();
+        }});
     }}""")
     picture, one, other = rects
     for label in (one, other):
         assert picture["left"] - 2 <= label["left"]
         assert label["right"] <= picture["right"] + 2
-    assert one["bottom"] <= other["top"]
+    assert one["bottom"] <= other["top"] or other["bottom"] <= one["top"]

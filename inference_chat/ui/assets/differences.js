@@ -15,13 +15,14 @@ function pairOf(value, one, other) {
 function overlay(value) {
   const own = value.columns.map((column) => (Array.isArray(column.output) ? column.output.filter((item) => item.box) : []));
   if (!value.source || own.filter((items) => items.length).length < 2) return null;
-  const canvas = el("div", { class: "ic-canvas" }, el("img", { src: value.source, alt: "The picture that was sent, with the boxes of all models" }));
+  const canvas = el("div", { class: "ic-canvas" }, el("img", { src: value.source, alt: "The picture that was sent, with the boxes of all models", on: { load: () => apart() } }));
+  const apart = () => untangle($$(".ic-box:not([hidden])", canvas)); // names of the same thing would lie over each other
   const chips = el("div", { class: "ic-chips", role: "group", "aria-label": "Models shown" });
   own.forEach((items, at) => {
     const tone = `hsl(${HUES[at % HUES.length]} 75% 42%)`;
     const nodes = items.map((item) => {
       const node = box(item, tone);
-      placed(node, value.size, at % 4); // labels of the same thing stand at other corners, so that none hides another
+      placed(node, value.size);
       node.style.borderStyle = ["solid", "dashed", "dotted", "double"][at % 4];
       return node;
     });
@@ -30,6 +31,7 @@ function overlay(value) {
       const shown = chip.getAttribute("aria-pressed") !== "true";
       chip.setAttribute("aria-pressed", String(shown));
       for (const node of nodes) node.hidden = !shown;
+      apart();
     } } }, el("i"), el("span", {}, `${value.columns[at].name} ${items.length}`));
     chips.append(chip);
   });
