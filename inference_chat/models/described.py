@@ -1,6 +1,7 @@
 """What a registration tells, read from folders, cards and people's words; and how a record is shown."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -26,12 +27,17 @@ def nearness(record: ModelRecord) -> tuple[bool, bool]:
 def of_card(card: ModelCard | None) -> JSON:
     if card is None:
         return {}
-    return card.model_dump(exclude={"text"}, exclude_defaults=True)
+    return card.model_dump(exclude={"text", "only"}, exclude_defaults=True)
 
 
-def of_checkpoint(checkpoint: Checkpoint, *, digest: bool = True) -> JSON:
-    """What a model's files tell of it; `digest=False` where they are not here to be read."""
+def of_checkpoint(checkpoint: Checkpoint, *, only: Sequence[str] = (), digest: bool = True) -> JSON:
+    """What a model's files tell of it; `digest=False` where they are not here to be read.
+
+    Of what its architecture can do, a model that learnt some of it alone does `only` that.
+    """
     family = family_of(checkpoint)
+    if kept := tuple(task for task in family.tasks if task in only):
+        family = family._replace(tasks=kept)
     words = words_of(family, checkpoint)
     element = 2 if cpu_format(checkpoint) == "bfloat16" else 4
     return {

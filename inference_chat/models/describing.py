@@ -68,7 +68,7 @@ class Describer:
         """The record of a card of the operator's, or of a folder with one."""
         known = of_card(card)
         if path.is_dir():
-            known |= of_checkpoint(looked_at(path)) | {"file_path": str(path)}
+            known |= of_checkpoint(looked_at(path), only=card.only) | {"file_path": str(path)}
         elif card.endpoint:
             known |= read(card.endpoint, card.tasks)
         elif card.hub_id:
@@ -103,7 +103,7 @@ class Describer:
             return self._told({name: value for name, value in given.items() if name != "file_path"}, False)
         given["file_path"] = str(folder)
         card = read_card(folder / "README.md") if (folder / "README.md").is_file() else None
-        facts = of_checkpoint(looked_at(folder))
+        facts = of_checkpoint(looked_at(folder), only=card.only if card else ())
         warnings = [*_lies(of_card(card), facts, "The card"), *_lies(given, facts, "The registration")]
         _agree(given, facts)
         return {**of_card(card), **facts, "file_path": str(folder)}, tuple(warnings)

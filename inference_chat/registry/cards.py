@@ -35,6 +35,7 @@ class ModelCard(Frozen):
     license: str | None = None
     tags: tuple[str, ...] = ()
     tasks: tuple[str, ...] = Field(default=(), description="Hugging Face task names.")
+    only: tuple[str, ...] = Field(default=(), description="Those that its `inference_chat` block keeps it to.")
     capabilities: tuple[str, ...] = Field(default=(), description="The words people read.")
     parameters: JSON = Field(default_factory=dict, description="Default settings of a run.")
     text: str = ""
@@ -124,6 +125,7 @@ def _fields(path: Path, data: JSON, text: str) -> JSON:
         "capabilities": _capabilities(tasks, tags),
     }
     stated = {"license": data.get("license"), "tags": tags, "tasks": tasks, "text": text}
+    stated |= {"only": _listed(own.get("tasks"))}
     version = {"version": str(own["version"])} if "version" in own else {}
     return derived | own | stated | version
 
