@@ -4,7 +4,7 @@ Every limit is checked before anything is decoded. What cannot be used raises `B
 or `UnsupportedMediaType`, with words that say what would work.
 """
 
-from .clips import Clip, clip_bytes, open_clip
+from .clips import Clip, clip_bytes, length_of, open_clip
 from .container import HEAD, TAKEN, Limits, check, data_url, from_data_url, head_of, kind_of, sniff
 from .film import Film
 from .frames import Frame, Frames
@@ -37,6 +37,7 @@ __all__ = [
     "head_of",
     "image_bytes",
     "kind_of",
+    "length_of",
     "listening",
     "open_clip",
     "open_image",

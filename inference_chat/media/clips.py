@@ -70,6 +70,12 @@ def open_clip(
     )
 
 
+def length_of(source: bytes | Path) -> float:
+    """Seconds of a clip that was taken in, by its header; raises `BadMedia`."""
+    with opened(source, Limits(max_bytes=1 << 40)) as reel:
+        return reel.info.seconds
+
+
 def _spread(reel: Reel, count: int, max_side: int | None) -> list[Frame]:
     """The frames in the middle of `count` equal parts; fewer where the clip has fewer."""
     middles = [(part + 0.5) * reel.info.seconds / count for part in range(count)]

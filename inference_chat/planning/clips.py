@@ -4,22 +4,71 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..events import Box, Span
-from ..media.motion import Track, direction, timecode
+from ..events import Span
+from ..media.acts import Act, acts_of, scenes_of
+from ..media.motion import Track, timecode
+from .acting import asked, by_scene, counted, earlier, sentence, verdict
 from .book import Book
 from .words import NOTHING, Thing, Vocabulary, listed, several
 
 SAID = re.compile(
     r"\b(said|says?|saying|spoken|speaks?|speaking|talks?|talking|words?|hear|heard|sounds?|audio|transcri\w+)\b"
 )
+POLITE = re.compile(
+    r"\b((can|could|would|will) you (please )?(say|tell( me)?|see)|i want to know|(please )?(say|tell me)"
+    r"(?= (what|which|when|where|how|if|whether|the|who)\b))( (that|if|whether)\b)?"
+)
 MOVES = re.compile(
-    r"\b(mov\w+|goes|going(?! on)|direction|travels?|happens? to|(which )?way|motion|does the|do the"
+    r"\b(mov\w+|goes(?! on)|going(?! on)|direction|travels?|happens? (to|with)|(which )?way|motion"
+    r"|(does|do) the(?! (clip|video|film|scene|\w+ scene)\b)|does$|does in"
     r"|leftwards?|rightwards?|upwards?|downwards?|stays?|still)\b"
 )
 CUTS = re.compile(r"\b(cuts?|scenes?|shots?|fades?)\b")
+SCENES = re.compile(r"\b(scenes?|shots?)\b")
 COUNTS = re.compile(r"\b(how many|count|number of)\b")
-TOWARDS = re.compile(r"\b(left|right|up|down)(?:wards?)?\b")
+WHETHER = re.compile(
+    r"^\W*(is|are|does|do|did|has|have|was)\b|\b(if|whether|would you say|true that|see that)\b|\bright\?*$"
+)
+THERE = re.compile(
+    r"\b((is|are) there (an?|any)|contains?|(see|find|show|shows|have|has) (an?|any)\b|to be seen|in the (clip|video)\?*$)"
+)
+EARLIER = re.compile(r"\b(first|earlier|before)\b")
+SUMMARY = re.compile(
+    r"\b(summar\w+|sum up|timecodes?|timestamps?|times?|scene by scene|happens? when|and when|what order|which order)\b"
+)
+PARTS = {
+    "first": re.compile(r"\b(first|begin\w*|starts?)\b"),
+    "last": re.compile(r"\b(last|then|next|after(wards?| that)?|ends?|second scene)\b"),
+}
+DOES = {
+    "circles": r"\b(in a circle|circling|round and round|(go|goes|going|move|moves|moving) (a)?round)\b",
+    "bounces": r"\b(bounc\w+|jump\w*|up and down)\b",
+    "swaps": r"\b((swap|chang)\w* (their )?places?|swaps?)\b",
+    "vanishes": r"\b(disappear\w*|vanish\w*|(go|goes|going) away|is gone)\b",
+    "appears": r"\b(appear\w*|shows? up|comes? in)\b",
+    "grows": r"\b(grow\w*|(get|gets|getting|become|becomes) (bigger|larger))\b",
+    "shrinks": r"\b(shrink\w*|(get|gets|getting|become|becomes) smaller)\b",
+    "left": r"\bleft(wards?)?\b",
+    "right": r"\bright(wards?)?\b",
+    "up": r"\b(up(wards?)?|rises?|rising)\b",
+    "down": r"\b(down(wards?)?|sinks?|falls?)\b",
+    "still": r"\b(stays?|still|in place|stands?|(does|do) not move|motionless)\b",
+}
+"""What is asked whether something does it, in words; the first that is found counts."""
 KNOWN = {"cut", "cuts", "fade", "fades", "shot", "shots", "written", "transcript", "transcribe", "exactly"}
+KNOWN |= {
+    "time",
+    "times",
+    "timecode",
+    "timecodes",
+    "timestamp",
+    "timestamps",
+    "summarize",
+    "summaries",
+    "order",
+}
+KNOWN |= {"afterwards", "after", "before", "whether", "if", "want", "know", "you", "begins", "ends", "made"}
+KNOWN |= {"moment", "moments", "true"}
 
 
 @dataclass(frozen=True)
@@ -42,18 +91,46 @@ class Watched:
     heard: Heard | None = None
     silent: bool = False
     """There is no sound in the file at all."""
+    seconds: float = 0.0
+    """How long it is; 0 where nobody looked."""
+
+    @property
+    def scenes(self) -> tuple[tuple[float, float], ...]:
+        """The scenes between the cuts, one where there is none."""
+        last = max((float(track.times[-1]) for track in self.tracks or ()), default=0.0)
+        return scenes_of([(cut.start_s, cut.end_s) for cut in self.cuts or ()], self.seconds or last)
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What every object that was followed does."""
+        return acts_of(self.tracks or (), self.scenes)
+
+    def in_scenes(self, acts: Sequence[Act]) -> tuple[Act, ...]:
+        """The same objects, each scene for itself."""
+        mine = {act.track.id for act in acts}
+        return tuple(
+            act for act in acts_of(self.tracks or (), self.scenes, apart=True) if act.track.id in mine
+        )
 
 
 @dataclass(frozen=True)
 class ClipQuestion:
-    """Which parts of what a clip holds are asked for; without any, all of them."""
+    """Which parts of what a clip holds are asked for; without any, all of them.
+
+    `does` is what something is asked to do, `part` the scene that is meant; `whether` wants a yes or no,
+    `scenes` what happens in each, `than` the thing that another may come before.
+    """
 
     said: bool = False
     moves: bool = False
     cuts: bool = False
     count: bool = False
-    way: str = ""
+    does: str = ""
     thing: Thing = NOTHING
+    scenes: bool = False
+    part: str = ""
+    whether: bool = False
+    than: Thing = NOTHING
 
     @property
     def whole(self) -> bool:
@@ -62,36 +139,75 @@ class ClipQuestion:
 
 def read_clip(text: str, vocabulary: Vocabulary, *, strict: bool = True) -> ClipQuestion | None:
     """What is asked about a clip; None where a word is not understood, or something else is asked."""
-    kept = " ".join(word for word in text.split() if word.strip("?.,!").lower() not in KNOWN)
+    plain = POLITE.sub(" ", text.lower())
+    does, plain = _does(plain)
+    kept = " ".join(word for word in plain.split() if word.strip("?.,!:;") not in KNOWN)
     tokens, sure = vocabulary.tokens(kept)
     if strict and not sure:
         return None
     said, things = " ".join(tokens), vocabulary.things(tokens)
-    thing = next((one for one in things if one.words), things[0] if things else NOTHING)
-    way = TOWARDS.search(said)
-    asked = ClipQuestion(
+    named = [one for one in things if one.words]
+    thing = next(iter(named), things[0] if things else NOTHING)
+    if named and not does and THERE.search(plain) and not (MOVES.search(said) or COUNTS.search(said)):
+        does = "there"
+    ordered = len(named) > 1 and " or " in f" {said} " and bool(EARLIER.search(plain))
+    if len(named) > 1 and not ordered and does != "swaps" and strict:
+        return None  # how one stands to another is for those who see
+    part = "" if ordered else _part(plain)
+    found = ClipQuestion(
         said=bool(SAID.search(said)),
-        moves=bool(MOVES.search(said)),
-        cuts=bool(CUTS.search(text.lower())),
+        moves=bool(does or ordered or MOVES.search(said)),
+        cuts=bool(CUTS.search(plain)) and not _of_scene(plain),
         count=bool(COUNTS.search(said)),
-        way=way[1] if way else "",
+        does=does or ("moves" if MOVES.search(said) and not named and not part else ""),
         thing=thing,
+        scenes=bool(SUMMARY.search(plain)),
+        part=part,
+        whether=bool(does and named and (does == "there" or WHETHER.search(text.lower()))),
+        than=named[1] if ordered else NOTHING,
     )
-    if asked.whole and thing.words and not asked.count:
+    if found.whole and thing.words and not found.count:
         return None  # what something looks like is for those who see
-    return asked
+    return None if strict and COLOUR.search(plain) else found
+
+
+COLOUR = re.compile(r"\b(what|which|the|say which|in which) colou?rs?\b")
+
+
+def _does(text: str) -> tuple[str, str]:
+    """What something is asked to do, and the text without its words."""
+    for does, words in DOES.items():
+        if found := re.search(words, text):
+            return does, text.replace(found[0], "moves" if does != "still" else "stays", 1)
+    return "", text
+
+
+def _part(text: str) -> str:
+    return next((part for part, words in PARTS.items() if words.search(text)), "")
+
+
+def _of_scene(text: str) -> bool:
+    """Whether what happens in one of the scenes is asked, not where they are."""
+    return bool(_part(text) and not re.search(r"\b(when|time|moment|second does|where)\b", text))
 
 
 def about_clip(question: ClipQuestion, watched: Watched, book: Book) -> str:
     """What is known of a clip that the question asks for."""
     parts = []
-    if question.moves or question.count or question.whole:
+    of_scenes = question.count and question.cuts and not question.thing.words
+    if (question.moves or question.count or question.whole) and not of_scenes:
         parts.append(moves(question, watched, book))
-    if question.cuts or (question.whole and watched.cuts):
+    if of_scenes and watched.cuts is not None:
+        parts.append(f"{_scenes(len(watched.scenes))}.")
+    if question.cuts or (question.whole and watched.cuts and not question.part):
         parts.append(cuts(watched, book))
-    if question.said or question.whole:
+    if question.said or (question.whole and not question.part):
         parts.append(said(watched, book))
     return " ".join(part for part in parts if part)
+
+
+def _scenes(number: int) -> str:
+    return f"There {'is' if number == 1 else 'are'} {several(number, 'scene')}"
 
 
 def said(watched: Watched, book: Book) -> str:
@@ -117,27 +233,35 @@ def words(heard: Heard, book: Book) -> str:
 
 
 def moves(question: ClipQuestion, watched: Watched, book: Book) -> str:
-    """Which objects go which way, and when."""
+    """Which objects do what, and when."""
     if watched.tracks is None:
         return _motion(watched)
     labels = sorted({track.label for track in watched.tracks})
-    tracks = [track for track in watched.tracks if question.thing.fits(track.label, labels)]
-    if question.way:
-        tracks = [track for track in tracks if question.way in direction(track)]
+    acts = [act for act in _of_part(question, watched) if question.thing.fits(act.track.label, labels)]
+    if question.than.words:
+        others = [act for act in watched.acts if question.than.fits(act.track.label, labels)]
+        return earlier(acts, others, watched.medium, book) if acts and others else _nothing(question, watched)
+    if question.whether:
+        return verdict(question.thing, question.does, acts, watched.medium, book)
+    if question.does and not (question.thing.words and not question.count):
+        acts = [act for act in acts if question.does in act.does]
     if question.count:
-        return _counted(question, tracks, watched, book)
-    if not tracks:
+        verb = "appear" if not question.does else "move" if question.does == "moves" else "do"
+        return counted(acts, question.thing, verb, watched.medium, book)
+    if not acts:
         return _nothing(question, watched)
-    return f"{_capital(listed([_moves(track, watched, book) for track in tracks]))}."
+    if question.scenes or (question.whole and len(watched.scenes) > 1 and not question.part):
+        return by_scene(watched.in_scenes(acts), watched.scenes, watched.medium, book)
+    return sentence(acts, watched.medium, book)
 
 
-def _counted(question: ClipQuestion, tracks: Sequence[Track], watched: Watched, book: Book) -> str:
-    if question.moves:
-        tracks = [track for track in tracks if direction(track) != "none"]
-    verb = "move" if question.moves else "appear"
-    marks = "".join(_cited(track, watched, book) for track in tracks)
-    counted = several(len(tracks), question.thing.name)
-    return f"{counted} {verb}{'s' if len(tracks) == 1 else ''} {marks}".rstrip() + "."
+def _of_part(question: ClipQuestion, watched: Watched) -> Sequence[Act]:
+    """What happens in the part of the clip that is meant: of its first or last scene those who do something."""
+    if not question.part or question.than.words:
+        return watched.acts
+    number = 0 if question.part == "first" else len(watched.scenes) - 1
+    mine = [act for act in watched.acts if act.scene == number]
+    return [act for act in mine if act.does != frozenset({"still"})] or mine
 
 
 def cuts(watched: Watched, book: Book) -> str:
@@ -158,26 +282,6 @@ def _cut(cut: Span, watched: Watched, book: Book) -> str:
     return book.cite("moment", watched.medium, cut.kind, start_s=cut.start_s, end_s=cut.end_s)
 
 
-def _moves(track: Track, watched: Watched, book: Book) -> str:
-    way = direction(track)
-    how = "stays where it is" if way == "none" else f"moves {_towards(way)}"
-    span = f"from {timecode(float(track.times[0]))} to {timecode(float(track.times[-1]))}"
-    return f"the {track.label} {how} {span} {_cited(track, watched, book)}"
-
-
-def _cited(track: Track, watched: Watched, book: Book) -> str:
-    sides = [float(side) for side in track.boxes[0]]
-    box = Box(xmin=sides[0], ymin=sides[1], xmax=sides[2], ymax=sides[3])
-    start, end = round(float(track.times[0]), 3), round(float(track.times[-1]), 3)
-    return book.cite("moment", watched.medium, track.label, box=box, start_s=start, end_s=end)
-
-
-def _towards(way: str) -> str:
-    down, _, across = way.rpartition("-")
-    names = {"left": "to the left", "right": "to the right"}
-    return " and ".join(names.get(one, one) for one in (down, across) if one)
-
-
 def _motion(watched: Watched) -> str:
     """What a classifier of whole clips says, where no object was followed."""
     if watched.motion is None:
@@ -187,11 +291,7 @@ def _motion(watched: Watched) -> str:
 
 
 def _nothing(question: ClipQuestion, watched: Watched) -> str:
-    way = f" moves {_towards(question.way)}" if question.way else " was followed"
+    does = f" {asked(question.does)}" if question.does else " was followed"
     if question.thing.words:
-        return f"No {question.thing.name}{way}."
-    return f"Nothing{way}." + (f" {_motion(watched)}" if watched.motion else "")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+        return f"No {question.thing.name} was followed."
+    return f"Nothing{does}." + (f" {_motion(watched)}" if watched.motion else "")

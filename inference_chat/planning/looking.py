@@ -7,7 +7,7 @@ from typing import Literal, NoReturn
 
 from ..errors import ModelNotFound
 from ..events import Footage, Labels, Result, Span
-from ..media import has_sound, open_image
+from ..media import has_sound, length_of, open_image
 from ..media.motion import direction, tracks_of
 from ..outputs import output_of
 from ..registry.registry import ModelRecord
@@ -22,8 +22,9 @@ from .steps import Steps, named
 from .words import Vocabulary, listed
 
 ASKS = (Task.IMAGE_TEXT_TO_TEXT, Task.VISUAL_QUESTION_ANSWERING)
-FOLLOWED_FPS = 8.0
-"""Frames of a clip that are looked at each second: what moves is found, and long clips take not too long."""
+FOLLOWED_FPS, MOST_FPS, FOLLOWED = 8.0, 60.0, 96
+"""Frames of a clip that are looked at each second, more of a short one until there are so many: what moves is
+found, and long clips take not too long."""
 
 
 class Looking:
@@ -145,13 +146,17 @@ class Looking:
         changes: JSON = {}
         if asked.whole or asked.moves or asked.count:
             if found := steps.who(Task.OBJECT_TRACKING):
-                options = {"fps": FOLLOWED_FPS}
+                seconds = await asyncio.to_thread(length_of, clip.path)
+                changes["seconds"] = seconds
+                options = {"fps": min(max(FOLLOWED_FPS, FOLLOWED / max(seconds, 0.1)), MOST_FPS)}
                 result = await steps.do(*found, what, _followed, media=[clip], given=options)
                 seen = [one for one in result.outcomes if isinstance(one, Labels)]
                 changes["tracks"] = tuple(tracks_of(seen))
             if not changes.get("tracks") and (found := steps.who(Task.VIDEO_CLASSIFICATION)):
                 changes["motion"] = _best(await steps.do(*found, what, _top, media=[clip]))
-        if (asked.whole or asked.cuts) and (found := steps.who(Task.SCENE_DETECTION)):
+        if (asked.whole or asked.moves or asked.cuts or asked.part) and (
+            found := steps.who(Task.SCENE_DETECTION)
+        ):
             given = {"key_frames": False}
             result = await steps.do(*found, what, output_of, media=[clip], given=given)
             changes["cuts"] = tuple(

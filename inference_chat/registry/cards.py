@@ -35,7 +35,9 @@ class ModelCard(Frozen):
     license: str | None = None
     tags: tuple[str, ...] = ()
     tasks: tuple[str, ...] = Field(default=(), description="Hugging Face task names.")
-    only: tuple[str, ...] = Field(default=(), description="Those that its `inference_chat` block keeps it to.")
+    only: tuple[str, ...] = Field(
+        default=(), description="Those that its `inference_chat` block keeps it to."
+    )
     capabilities: tuple[str, ...] = Field(default=(), description="The words people read.")
     parameters: JSON = Field(default_factory=dict, description="Default settings of a run.")
     text: str = ""

@@ -29,11 +29,11 @@ SIDE = 192
 
 
 def questions(at: int) -> tuple[Film, list[ClipTurn]]:
-    """A clip of a second or more and one question of each kind about it."""
+    """A clip of two seconds or more and one question of each kind about it."""
     for which in range(at * 1000, at * 1000 + 1000):
         rng = stream("test", 4_000_000 + which)
         one = film(rng, "test", WORLD)
-        if len(one.clip.frames) / one.fps >= 1:
+        if len(one.clip.frames) / one.fps >= 2:
             return one, about_film(ClipAsking(rng, "test", WORLD), one, KINDS)
     raise AssertionError("no clip is long enough")
 
