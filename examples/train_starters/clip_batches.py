@@ -185,5 +185,35 @@ def batches(
             yield batch
 
 
+def frames_alone(
+    encoder: FilmEncoder,
+    look: Callable[[torch.Tensor], torch.Tensor],
+    world: World,
+    seed: int,
+    at: int,
+    size: int = 16,
+    number: int = 12,
+    rounds: int = 2,
+) -> Iterator[Batch]:
+    """The batches of the buffer with this number, for the lesson about motion: clips without questions."""
+    rng = stream("train", at, seed + 12)
+    drawn = [film(rng, "train", world) for _ in range(size * number)]
+    rows = [([encoder.roles["user"], *encoder.shown(one)], look(pixels_of(one, rng)), *truth(one)) for one in drawn]
+    for _ in range(rounds):
+        # Clips whose times take as many tokens stand side by side, so that nothing is filled up.
+        rng.shuffle(rows)
+        rows.sort(key=lambda row: len(row[0]))
+        groups = [rows[start : start + size] for start in range(0, len(rows), size)]
+        rng.shuffle(groups)
+        for group in groups:
+            longest = max(len(row[0]) for row in group)
+            yield {
+                "ids": torch.tensor([row[0] + [encoder.pad] * (longest - len(row[0])) for row in group]),
+                "views": torch.stack([row[1] for row in group]),
+                "does": torch.stack([row[2] for row in group]),
+                "gone": torch.stack([row[3] for row in group]),
+            }
+
+
 def _length(one: Asked) -> int:
     return sum(len(f"{turn.question}{turn.answer}") for turn in one.turns)

@@ -1,8 +1,8 @@
 """Trains starter-video-chat, a small LLaVA that reads a clip's frames: starter-vision-chat's eye, a new decoder.
 
 The eye and the projector are those of starter-vision-chat and stay as they are. What makes the decoder see
-motion is a second lesson beside the answers: after some of its layers it says of every cell what the thing
-there has done so far, also where a thing was and has vanished. That head is thrown away.
+motion is a lesson of its own, before and beside the answers: after some of its layers it says of every cell
+what the thing there has done so far, also where a thing was and has vanished. That head is thrown away.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from transformers import LlavaConfig, LlavaForConditionalGeneration, PreTrainedT
 
 from examples.train_starters import vision_chat
 from examples.train_starters.chat_tokenizer import token_id, train_tokenizer
-from examples.train_starters.clip_batches import EMPTY, UNKNOWN, FilmEncoder, asked, batches
+from examples.train_starters.clip_batches import EMPTY, UNKNOWN, FilmEncoder, asked, batches, frames_alone
 from examples.train_starters.films import film
 from examples.train_starters.fitting import Batch, Fitting, Plan
 from examples.train_starters.questions import plural
@@ -33,7 +33,7 @@ from examples.train_starters.vision_chat import WINDOW, Shape
 # How large names begin among the embeddings, as in `vision_chat`.
 _WORD, _NAME = 0.2, 2.0
 _NAMES = (*SHAPES, *COLOURS, *SIZES)
-_BESIDE = 1.0
+_BESIDE = 0.5
 TEMPLATE = (
     "{%- for message in messages -%}"
     "{{- '<|' + message['role'] + '|>' -}}"
@@ -73,14 +73,33 @@ def tokenizer(
 
 
 class Watcher(nn.Module):
-    """The model with its eye and projector held still, and the head that teaches beside."""
+    """The model with its eye and projector held still, and the head that teaches what moves."""
 
     def __init__(self, llava: LlavaForConditionalGeneration, after: int) -> None:
         super().__init__()
-        self.llava, self.after = llava, after
-        self.beside = nn.Linear(llava.config.text_config.hidden_size, EMPTY + 1 + len(COLOURS) + len(SHAPES))
+        self.llava = llava
+        hidden = llava.config.text_config.hidden_size
+        said = EMPTY + 1 + len(COLOURS) + len(SHAPES)
+        self.beside = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, said))
+        self.passed: torch.Tensor | None = None
         for part in (llava.model.vision_tower, llava.model.multi_modal_projector):
             part.requires_grad_(False)
+        self._layers: Any = llava.model.language_model
+        self._layers.layers[after - 1].register_forward_hook(self._keep)
+        self._after, self._later = after, nn.ModuleList()
+
+    def _keep(self, _: nn.Module, __: object, out: Any) -> None:
+        self.passed = out if isinstance(out, torch.Tensor) else out[0]
+
+    def shortened(self) -> None:
+        """Without the layers that only answer."""
+        layers = self._layers.layers
+        self._later, self._layers.layers = layers[self._after :], layers[: self._after]
+
+    def lengthened(self) -> None:
+        """With them again."""
+        self._layers.layers.extend(self._later)
+        self._later = nn.ModuleList()
 
     def train(self, mode: bool = True) -> Watcher:
         """The eye's statistics stay as they are."""
@@ -101,26 +120,39 @@ class Watcher(nn.Module):
         return told
 
 
-def loss(watcher: Watcher, batch: Batch, progress: float) -> torch.Tensor:
-    """Weighted cross-entropy of the answers' tokens, and of what is said beside."""
+def embedded(watcher: Watcher, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the decoder reads, [batch, length, hidden], and where that is a cell of a frame."""
     llava: Any = watcher.llava
     shown = batch["ids"] == llava.config.image_token_index
-    embedded = llava.get_input_embeddings()(batch["ids"])
-    embedded = embedded.masked_scatter(shown[..., None], batch["views"].to(embedded.dtype))
-    out = llava.model.language_model(
-        inputs_embeds=embedded,
-        attention_mask=batch["seen"],
-        position_ids=batch["places"],
-        use_cache=False,
-        output_hidden_states=True,
-    )
+    words = llava.get_input_embeddings()(batch["ids"])
+    return words.masked_scatter(shown[..., None], batch["views"].to(words.dtype)), shown
+
+
+def moved(watcher: Watcher, batch: Batch, progress: float) -> torch.Tensor:
+    """The loss of the first lesson: frames alone, and what moves in them."""
+    read, shown = embedded(watcher, batch)
+    llava: Any = watcher.llava
+    llava.model.language_model(inputs_embeds=read, use_cache=False)
+    assert watcher.passed is not None
+    said = watcher.beside(watcher.passed[shown]).float()
+    return beside(said, batch["does"].flatten(), batch["gone"].flatten(0, 1))
+
+
+def loss(watcher: Watcher, batch: Batch, progress: float) -> torch.Tensor:
+    """Weighted cross-entropy of the answers' tokens, and of what is said beside."""
+    read, shown = embedded(watcher, batch)
+    llava: Any = watcher.llava
+    hidden = llava.model.language_model(
+        inputs_embeds=read, attention_mask=batch["seen"], position_ids=batch["places"], use_cache=False
+    ).last_hidden_state
     weights = functional.pad(batch["weights"][:, 1:], (0, 1))
     taught = weights > 0
     next_ids = functional.pad(batch["ids"][:, 1:], (0, 1))[taught]
-    expected = llava.lm_head(out.last_hidden_state[taught]).float()
+    expected = llava.lm_head(hidden[taught]).float()
     each = functional.cross_entropy(expected, next_ids, reduction="none")
     answers = (each * weights[taught]).sum() / weights.sum()
-    said = watcher.beside(out.hidden_states[watcher.after][shown]).float()
+    assert watcher.passed is not None
+    said = watcher.beside(watcher.passed[shown]).float()
     return answers + _BESIDE * beside(said, batch["does"].flatten(), batch["gone"].flatten(0, 1))
 
 
@@ -186,6 +218,7 @@ def train(
     eye: Path | None = None,
     start: Path | None = None,
     after: int = 3,
+    motion_share: float = 0.35,
     per_kind: int | None = None,
 ) -> Fitting:
     """Trains the decoder, exports, measures and writes the card.
@@ -206,7 +239,15 @@ def train(
     def drawn(at: int) -> Iterator[Batch]:
         return batches(encoder, watcher.look, world, plan.seed, at)
 
-    fitting = Fitting(plan, watcher, loss, drawn)
+    def shown(at: int) -> Iterator[Batch]:
+        return frames_alone(encoder, watcher.look, world, plan.seed, at)
+
+    if start is None and not (plan.work / "checkpoint.pt").exists():
+        watcher.shortened()
+        motion = replace(plan, work=plan.work / "motion", minutes=plan.minutes * motion_share)
+        Fitting(motion, watcher, moved, shown).run()
+        watcher.lengthened()
+    fitting = Fitting(replace(plan, minutes=plan.minutes * (1 - motion_share)), watcher, loss, drawn)
     fitting.run()
     export(watcher.llava, known, plan.out)
     return fitting

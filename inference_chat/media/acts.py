@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from .motion import STILL, Numbers, Track, direction
+from ..events import Labels
+from .motion import STILL, Numbers, Track, direction, tracks_of
 
 Span = tuple[float, float]
 Manner = Literal["none", "grows", "shrinks", "circles", "bounces", "sways", "swaps"] | str
@@ -17,7 +18,7 @@ GROWN = 1.35
 """An object whose size changes by this factor, and that stays about where it is, grows or shrinks."""
 ROUND = 1.4 * math.pi
 """An object that goes round a middle by this angle moves in a circle."""
-LATE, LATE_S, LATE_LOOKS = 0.15, 1.0, 3.5
+LATE, LATE_S, LATE_LOOKS = 0.2, 1.0, 4.0
 """What is not seen in this first share of a scene, in a second of it, or in so many looks at it, whatever is
 less of the first two and more than the third, appears later; and likewise at its end."""
 LOST = 1.0
@@ -70,6 +71,23 @@ def scenes_of(cuts: Iterable[Span], seconds: float) -> tuple[Span, ...]:
     return tuple((start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if end >= start)
 
 
+def named_by_scene(seen: Sequence[Labels], scenes: Sequence[Span]) -> tuple[Track, ...]:
+    """Tracks of which each has one name: what a tracker holds for one object through a cut may be two."""
+    found: dict[tuple[int, str], list[Track]] = {}
+    for number, (start, end) in enumerate(scenes):
+        ends = math.inf if number == len(scenes) - 1 else (end + scenes[number + 1][0]) / 2
+        begins = 0.0 if number == 0 else (scenes[number - 1][1] + start) / 2
+        for track in tracks_of(one for one in seen if begins <= (one.time_s or 0.0) < ends):
+            found.setdefault((track.id, track.label), []).append(track)
+    return tuple(_one(parts) for parts in found.values())
+
+
+def _one(parts: Sequence[Track]) -> Track:
+    """The parts of a track as one."""
+    times, boxes = (np.concatenate([getattr(part, of) for part in parts]) for of in ("times", "boxes"))
+    return replace(parts[0], times=times, boxes=boxes)
+
+
 def acts_of(tracks: Sequence[Track], scenes: Sequence[Span], *, apart: bool = False) -> tuple[Act, ...]:
     """What every object does in every scene, in order of time.
 
@@ -116,7 +134,7 @@ def manner(track: Track) -> Manner:
     if _goes_round(places, wide, high):
         return "circles"
     across = 0 if wide > high else 1
-    if min(wide, high) < 0.5 * max(wide, high) and _turns(places[:, across]) >= (
+    if min(wide, high) < 0.5 * max(wide, high) and _turns(track.centres[:, across]) >= (
         1 if gone < 0.4 * high else 2
     ):
         return "bounces" if across else "sways"
@@ -147,8 +165,7 @@ def _joined(tracks: Sequence[Track], scene: Span) -> list[Track]:
         mine = sorted((one for one in tracks if one.label == label), key=lambda one: float(one.times[0]))
         gaps = [float(later.times[0] - early.times[-1]) for early, later in pairwise(mine)]
         if gaps and all(0 < gap <= longest for gap in gaps):
-            times, boxes = (np.concatenate([getattr(one, of) for one in mine]) for of in ("times", "boxes"))
-            mine = [replace(mine[0], times=times, boxes=boxes)]
+            mine = [_one(mine)]
         found += mine
     return sorted(found, key=lambda one: (float(one.times[0]), one.id))
 

@@ -6,7 +6,7 @@ from ..events import Box
 from ..media.acts import Act, Span
 from ..media.motion import timecode
 from .book import Book
-from .words import Thing, listed, several
+from .words import COLORS, Thing, listed, several, split
 
 DOES = {
     "none": "stays where it is",
@@ -93,10 +93,21 @@ def earlier(acts: Sequence[Act], others: Sequence[Act], medium: str, book: Book)
 
 def counted(acts: Sequence[Act], thing: Thing, verb: str, medium: str, book: Book) -> str:
     """How many there are, or how many do something."""
-    objects = {act.track.id: act for act in reversed(acts)}
+    objects = {(act.track.id, act.track.label): act for act in reversed(acts)}
     marks = "".join(cited(act, medium, book) for act in sorted(objects.values(), key=lambda one: one.start_s))
     number = len(objects)
     return f"{several(number, thing.name)} {verb}{'s' if number == 1 else ''} {marks}".rstrip() + "."
+
+
+def coloured(acts: Sequence[Act], medium: str, book: Book) -> str:
+    """Of which colour things are; empty where their names tell none."""
+    told = [
+        f"the {' '.join(word for word in split(act.track.label) if word != colour)} is {colour} "
+        f"{cited(act, medium, book)}"
+        for act in acts
+        if (colour := next((word for word in split(act.track.label) if word in COLORS), ""))
+    ]
+    return f"{capital(listed(told))}." if told else ""
 
 
 def capital(text: str) -> str:

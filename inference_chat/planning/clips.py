@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from ..events import Span
 from ..media.acts import Act, acts_of, scenes_of
 from ..media.motion import Track, timecode
-from .acting import asked, by_scene, counted, earlier, sentence, verdict
+from .acting import asked, by_scene, coloured, counted, earlier, sentence, verdict
 from .book import Book
-from .words import NOTHING, Thing, Vocabulary, listed, several
+from .words import COLORS, NOTHING, Thing, Vocabulary, listed, several, split
 
 SAID = re.compile(
     r"\b(said|says?|saying|spoken|speaks?|speaking|talks?|talking|words?|hear|heard|sounds?|audio|transcri\w+)\b"
@@ -33,6 +33,7 @@ THERE = re.compile(
     r"\b((is|are) there (an?|any)|contains?|(see|find|show|shows|have|has) (an?|any)\b|to be seen|in the (clip|video)\?*$)"
 )
 EARLIER = re.compile(r"\b(first|earlier|before)\b")
+COLOUR = re.compile(r"\b(what|which|the) colou?rs?\b")
 SUMMARY = re.compile(
     r"\b(summar\w+|sum up|timecodes?|timestamps?|times?|scene by scene|happens? when|and when|what order|which order)\b"
 )
@@ -107,10 +108,9 @@ class Watched:
 
     def in_scenes(self, acts: Sequence[Act]) -> tuple[Act, ...]:
         """The same objects, each scene for itself."""
-        mine = {act.track.id for act in acts}
-        return tuple(
-            act for act in acts_of(self.tracks or (), self.scenes, apart=True) if act.track.id in mine
-        )
+        mine = {(act.track.id, act.track.label) for act in acts}
+        every = acts_of(self.tracks or (), self.scenes, apart=True)
+        return tuple(act for act in every if (act.track.id, act.track.label) in mine)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class ClipQuestion:
     """Which parts of what a clip holds are asked for; without any, all of them.
 
     `does` is what something is asked to do, `part` the scene that is meant; `whether` wants a yes or no,
-    `scenes` what happens in each, `than` the thing that another may come before.
+    `scenes` what happens in each, `than` the thing that another may come before, `colour` what it has.
     """
 
     said: bool = False
@@ -131,6 +131,7 @@ class ClipQuestion:
     part: str = ""
     whether: bool = False
     than: Thing = NOTHING
+    colour: bool = False
 
     @property
     def whole(self) -> bool:
@@ -153,10 +154,12 @@ def read_clip(text: str, vocabulary: Vocabulary, *, strict: bool = True) -> Clip
     ordered = len(named) > 1 and " or " in f" {said} " and bool(EARLIER.search(plain))
     if len(named) > 1 and not ordered and does != "swaps" and strict:
         return None  # how one stands to another is for those who see
-    part = "" if ordered else _part(plain)
+    part, colour = "" if ordered else _part(plain), bool(COLOUR.search(plain))
+    if colour and (not (named or does) or "background" in plain):
+        return None
     found = ClipQuestion(
         said=bool(SAID.search(said)),
-        moves=bool(does or ordered or MOVES.search(said)),
+        moves=bool(does or ordered or colour or MOVES.search(said)),
         cuts=bool(CUTS.search(plain)) and not _of_scene(plain),
         count=bool(COUNTS.search(said)),
         does=does or ("moves" if MOVES.search(said) and not named and not part else ""),
@@ -165,13 +168,13 @@ def read_clip(text: str, vocabulary: Vocabulary, *, strict: bool = True) -> Clip
         part=part,
         whether=bool(does and named and (does == "there" or WHETHER.search(text.lower()))),
         than=named[1] if ordered else NOTHING,
+        colour=colour,
     )
+    if found.colour and not (COLORS & {word for label in vocabulary.labels for word in split(label)}):
+        return None  # nothing here is known by its colour
     if found.whole and thing.words and not found.count:
         return None  # what something looks like is for those who see
-    return None if strict and COLOUR.search(plain) else found
-
-
-COLOUR = re.compile(r"\b(what|which|the|say which|in which) colou?rs?\b")
+    return found
 
 
 def _does(text: str) -> tuple[str, str]:
@@ -199,9 +202,9 @@ def about_clip(question: ClipQuestion, watched: Watched, book: Book) -> str:
         parts.append(moves(question, watched, book))
     if of_scenes and watched.cuts is not None:
         parts.append(f"{_scenes(len(watched.scenes))}.")
-    if question.cuts or (question.whole and watched.cuts and not question.part):
+    if question.cuts or (question.whole and watched.cuts and not question.part and not question.scenes):
         parts.append(cuts(watched, book))
-    if question.said or (question.whole and not question.part):
+    if question.said or (question.whole and not (question.part or (question.scenes and watched.silent))):
         parts.append(said(watched, book))
     return " ".join(part for part in parts if part)
 
@@ -243,6 +246,9 @@ def moves(question: ClipQuestion, watched: Watched, book: Book) -> str:
         return earlier(acts, others, watched.medium, book) if acts and others else _nothing(question, watched)
     if question.whether:
         return verdict(question.thing, question.does, acts, watched.medium, book)
+    if question.colour:
+        doing = [act for act in acts if not question.does or question.does in act.does]
+        return coloured(doing, watched.medium, book) or _nothing(question, watched)
     if question.does and not (question.thing.words and not question.count):
         acts = [act for act in acts if question.does in act.does]
     if question.count:

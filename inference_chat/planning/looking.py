@@ -8,6 +8,7 @@ from typing import Literal, NoReturn
 from ..errors import ModelNotFound
 from ..events import Footage, Labels, Result, Span
 from ..media import has_sound, length_of, open_image
+from ..media.acts import named_by_scene
 from ..media.motion import direction, tracks_of
 from ..outputs import output_of
 from ..registry.registry import ModelRecord
@@ -144,6 +145,7 @@ class Looking:
         what, steps = named(self._parts.earlier, clip), self._steps
         watched = Watched(clip.url)
         changes: JSON = {}
+        seen: list[Labels] = []
         if asked.whole or asked.moves or asked.count:
             if found := steps.who(Task.OBJECT_TRACKING):
                 seconds = await asyncio.to_thread(length_of, clip.path)
@@ -162,6 +164,9 @@ class Looking:
             changes["cuts"] = tuple(
                 one for one in result.outcomes if isinstance(one, Span) and one.kind in ("cut", "fade")
             )
+        watched = Watched(**{**vars(watched), **changes})
+        if watched.tracks and watched.cuts:
+            changes["tracks"] = named_by_scene(seen, watched.scenes)
         if asked.whole or asked.said:
             changes |= await self._sound_of(clip, f"the sound of {what}", needed=asked.said)
         return Watched(**{**vars(watched), **changes})
