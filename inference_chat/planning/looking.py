@@ -15,7 +15,8 @@ from ..registry.registry import ModelRecord
 from ..schema import JSON, Media, Message, Request
 from ..tasks import Task
 from .book import Book
-from .clips import ClipQuestion, Heard, Watched, about_clip, read_clip
+from .clip_questions import ClipQuestion, read_clip
+from .clips import Heard, Watched, about_clip
 from .parts import Parts, files, said
 from .pictures import Pictures, Seen, answer, cite
 from .questions import Question, read

@@ -19,7 +19,8 @@ from ..registry.senses import AUTO
 from ..schema import JSON, Request
 from ..tasks import Task
 from .book import Book
-from .clips import SAID, Heard, words
+from .clip_questions import SAID
+from .clips import Heard, words
 from .drawing import wished
 from .looking import Looking
 from .parts import Parts, files, parts_of, worded

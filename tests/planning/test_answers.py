@@ -6,7 +6,8 @@ import pytest
 from inference_chat.events import Box, Span
 from inference_chat.media.motion import Track
 from inference_chat.planning.book import Book
-from inference_chat.planning.clips import ClipQuestion, Heard, Watched, about_clip, read_clip
+from inference_chat.planning.clip_questions import ClipQuestion, read_clip
+from inference_chat.planning.clips import Heard, Watched, about_clip
 from inference_chat.planning.pictures import Pictures, Seen, answer
 from inference_chat.planning.questions import read
 from inference_chat.planning.words import Vocabulary

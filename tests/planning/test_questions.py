@@ -5,7 +5,7 @@ import random
 import pytest
 
 from examples.train_starters.questions import COLORS, SHAPES, ask, random_slots
-from inference_chat.planning.clips import read_clip
+from inference_chat.planning.clip_questions import read_clip
 from inference_chat.planning.questions import read
 from inference_chat.planning.words import Vocabulary, a, listed, plural, several
 
