@@ -38,6 +38,7 @@ tags: [llava, vision, small, from-scratch]
 inference_chat:
   name: starter-vision-chat
   version: 1.0.0
+  tasks: [image-text-to-text, visual-question-answering, image-to-text, text-generation, any-to-any]
   capabilities: [VisionChat]
   parameters: {max_tokens: 96, temperature: 0}
 ---
@@ -93,7 +94,7 @@ Data: our own scenes (`examples/train_starters/shapes_world/`) and questions (`q
 It sees {side} x {side} pixels and knows nothing but these shapes: a photograph is described as shapes
 too. Answers are lower case, short and never "I do not know". Comparing is learnt for two pictures that
 differ in one thing at most. "Left" and "right" are the picture's; relations were taught only where they
-are beyond doubt (a tenth of the picture). English only. {missed}
+are beyond doubt (a tenth of the picture). Clips were not taught: it is not asked about them. English only. {missed}
 
 ## Sample
 

@@ -4,7 +4,6 @@ comes or goes, or changes places; computed from its track, with no model and no 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -18,7 +17,7 @@ GROWN = 1.35
 """An object whose size changes by this factor, and that stays about where it is, grows or shrinks."""
 ROUND = 1.4 * math.pi
 """An object that goes round a middle by this angle moves in a circle."""
-LATE, LATE_S, LATE_LOOKS = 0.2, 1.0, 4.0
+LATE, LATE_S, LATE_LOOKS = 0.2, 1.0, 3.0
 """What is not seen in this first share of a scene, in a second of it, or in so many looks at it, whatever is
 less of the first two and more than the third, appears later; and likewise at its end."""
 LOST = 1.0
@@ -85,7 +84,8 @@ def named_by_scene(seen: Sequence[Labels], scenes: Sequence[Span]) -> tuple[Trac
 def _one(parts: Sequence[Track]) -> Track:
     """The parts of a track as one."""
     times, boxes = (np.concatenate([getattr(part, of) for part in parts]) for of in ("times", "boxes"))
-    return replace(parts[0], times=times, boxes=boxes)
+    order = np.argsort(times, kind="stable")
+    return replace(parts[0], times=times[order], boxes=boxes[order])
 
 
 def acts_of(tracks: Sequence[Track], scenes: Sequence[Span], *, apart: bool = False) -> tuple[Act, ...]:
@@ -162,12 +162,21 @@ def _joined(tracks: Sequence[Track], scene: Span) -> list[Track]:
     longest = max(LOST, 0.3 * (scene[1] - scene[0]))
     found: list[Track] = []
     for label in dict.fromkeys(track.label for track in tracks):
-        mine = sorted((one for one in tracks if one.label == label), key=lambda one: float(one.times[0]))
-        gaps = [float(later.times[0] - early.times[-1]) for early, later in pairwise(mine)]
-        if gaps and all(0 < gap <= longest for gap in gaps):
-            mine = [_one(mine)]
-        found += mine
+        mine = [track for track in tracks if track.label == label]
+        whole = _one(_apart(mine))
+        alone = len(set(whole.times.tolist())) == len(whole.times)
+        found += [whole] if alone and float(np.diff(whole.times).max(initial=0.0)) <= longest else mine
     return sorted(found, key=lambda one: (float(one.times[0]), one.id))
+
+
+def _apart(tracks: Sequence[Track]) -> list[Track]:
+    """Without what is seen for a moment only while another of the same name is there."""
+    kept: list[Track] = []
+    for track in sorted(tracks, key=lambda one: -len(one.times)):
+        doubled = any(np.isin(track.times, other.times).any() for other in kept)
+        if not (doubled and len(track.times) <= FLICKER):
+            kept.append(track)
+    return kept
 
 
 def _steady(tracks: list[Track], step: float, scene: Span) -> list[Track]:
@@ -235,7 +244,7 @@ def _swapped(acts: list[Act]) -> list[Act]:
         mine, its = one.track.centres, other.track.centres
         far = math.hypot(*(mine[0] - its[0]))
         missed = max(math.hypot(*(mine[-1] - its[0])), math.hypot(*(its[-1] - mine[0])))
-        if missed < 0.35 * far:
+        if missed < 0.5 * far:
             done[acts.index(one)] = replace(one, manner="swaps", partner=other.track.label)
             done[acts.index(other)] = replace(other, manner="swaps", partner=one.track.label)
     return done

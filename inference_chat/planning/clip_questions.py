@@ -13,7 +13,7 @@ POLITE = re.compile(
     r"(?= (what|which|when|where|how|if|whether|the|who)\b))( (that|if|whether)\b)?"
 )
 MOVES = re.compile(
-    r"\b(mov\w+|goes(?! on)|going(?! on)|direction|travels?|happens? (to|with)|(which )?way|motion"
+    r"\b(mov\w+|goes(?! on)|going(?! on)|direction|travels?|happens? (to|with) (the|an?)|(which )?way|motion"
     r"|(does|do) the(?! (clip|video|film|scene|\w+ scene)\b)|does$|does in"
     r"|leftwards?|rightwards?|upwards?|downwards?|stays?|still)\b"
 )
@@ -37,7 +37,8 @@ PARTS = {
     "last": re.compile(r"\b(last|then|next|after(wards?| that)?|ends?|second scene)\b"),
 }
 DOES = {
-    "circles": r"\b(in a circle|circling|round and round|(go|goes|going|move|moves|moving) (a)?round)\b",
+    "circles": r"\b(((go|goes|going|move|moves|moving) )?((a)?round )?in a circle|circling|round and round"
+    r"|(go|goes|going) (a)?round)\b",
     "bounces": r"\b(bounc\w+|jump\w*|up and down)\b",
     "swaps": r"\b((swap|chang)\w* (their )?places?|swaps?)\b",
     "vanishes": r"\b(disappear\w*|vanish\w*|(go|goes|going) away|is gone)\b",
@@ -46,15 +47,26 @@ DOES = {
     "shrinks": r"\b(shrink\w*|(get|gets|getting|become|becomes) smaller)\b",
     "left": r"\bleft(wards?)?\b",
     "right": r"\bright(wards?)?\b",
-    "up": r"\b(up(wards?)?|rises?|rising)\b",
+    "up": r"(?<!sum )\b(up(wards?)?|rises?|rising)\b",
     "down": r"\b(down(wards?)?|sinks?|falls?)\b",
     "still": r"\b(stays?|still|in place|stands?|(does|do) not move|motionless)\b",
 }
 """What is asked whether something does it, in words; the first that is found counts."""
 KNOWN = {"cut", "cuts", "fade", "fades", "shot", "shots", "written", "transcript", "transcribe", "exactly"}
 KNOWN |= {"time", "times", "timecode", "timecodes", "timestamp", "timestamps", "moment", "moments", "order"}
-KNOWN |= {"summarize", "summaries", "afterwards", "after", "before", "begins", "ends", "whether", "if", "true"}
-KNOWN |= {"want", "know", "made"}
+KNOWN |= {
+    "summarize",
+    "summaries",
+    "afterwards",
+    "after",
+    "before",
+    "begins",
+    "ends",
+    "whether",
+    "if",
+    "true",
+}
+KNOWN |= {"want", "know", "made", "last", "come", "comes", "happened"}
 """Words of such questions that no label is ever taken for."""
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 WEAK = 0.4
 """Objects less sure than the threshold, by no more than this share of it, still carry a track on."""
+FADING = 0.8
+"""How much of a name is remembered from one look at an object to the next: behind a cut it may be another."""
 BUFFER_FPS = 30
 """The rate in whose frames the library counts how long it remembers."""
 
@@ -59,7 +61,7 @@ class Follower:
     ) -> tuple[Label, ...]:
         """The objects among `found` (with boxes and scores) that are tracked, the surest first.
 
-        An object goes by the class that it was seen as most often so far. `picture` is looked at when
+        An object goes by the class that it was seen as most often of late. `picture` is looked at when
         the camera moves.
         """
         tracked = self._tracker.update(self._detections(found), self._frame(picture), timestamp=time_s)
@@ -73,6 +75,8 @@ class Follower:
         number = self._before + track + 1
         self._given = max(self._given, number)
         votes = self._votes[number]
+        for name in votes:
+            votes[name] *= FADING  # type: ignore[assignment]
         votes[label.label] += label.score or 1.0  # type: ignore[assignment]  # a Counter may hold shares
         return label.model_copy(update={"track": number, "label": votes.most_common(1)[0][0]})
 

@@ -1,31 +1,32 @@
-"""Questions about clips that no starter was trained on, asked as people do: `python -m tests.bench.bench_clips`.
+"""Questions about clips that no starter was trained on: `python -m tests.bench.bench_clips`.
 
-Each question goes through the engine: a clip as a file, the question in a wording held out of training.
-Names of models after the command choose who is asked; a number how many clips.
+Each goes through the engine, with the clip as a file. Names of models after the command choose who is asked,
+a number how many clips; the section of the results then stays as it is.
 """
 
 import asyncio
-import random
 import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from examples.train_starters.clip_talk import KINDS, ClipAsking, ClipTurn, about_film
-from examples.train_starters.films import Film, film
 from examples.train_starters.shapes_world import WORLD, stream
 from inference_chat.media import clip_bytes
 from inference_chat.schema import Media
 from inference_chat.service import Service
 from tests.fakes import ANNE, running
 
+from .clip_talk import KINDS, ClipAsking, ClipTurn, about_film
+from .films import Film, film
 from .report import section
 from .told import right
 
 CARDS = Path(__file__).parents[2] / "model_cards"
-ASKED = ("starter-vision-chat", "starter-video-chat", "auto")
+ASKED = ("starter-vision-chat", "auto")
 CLIPS = 60
 SIDE = 192
+FIRST = 100
+# Those before it were looked at while the plan's rules were written.
 
 
 def questions(at: int) -> tuple[Film, list[ClipTurn]]:
@@ -34,7 +35,12 @@ def questions(at: int) -> tuple[Film, list[ClipTurn]]:
         rng = stream("test", 4_000_000 + which)
         one = film(rng, "test", WORLD)
         if len(one.clip.frames) / one.fps >= 2:
-            return one, about_film(ClipAsking(rng, "test", WORLD), one, KINDS)
+            turns = [
+                turn
+                for kind in KINDS
+                for turn in about_film(ClipAsking(rng, rng.choice(("train", "test")), WORLD), one, [kind])
+            ]
+            return one, turns
     raise AssertionError("no clip is long enough")
 
 
@@ -51,7 +57,7 @@ async def measure(clips: int, models: tuple[str, ...], cards: Path = CARDS) -> s
     with tempfile.TemporaryDirectory() as folder:
         async with running(Path(folder), cards) as service:
             for at in range(clips):
-                one, turns = questions(at)
+                one, turns = questions(FIRST + at)
                 clip = await service.intake.file(clip_bytes(one.whole(SIDE), one.fps), "video")
                 for turn in turns:
                     for model in models:
@@ -71,18 +77,21 @@ async def measure(clips: int, models: tuple[str, ...], cards: Path = CARDS) -> s
     means = [sum(sum(hits[k][m]) / len(hits[k][m]) for k in KINDS) / len(KINDS) for m in models]
     lines.append(f"| mean | | {' | '.join(f'{one:.2f}' for one in means)} |")
     return (
-        f"{clips} clips of one or two scenes that no starter was trained on (H.264, {SIDE} x {SIDE}), one question of each kind, in wordings "
-        "held out of training; an answer counts that says all that is true and nothing else, in whatever words.\n\n"
-        + "\n".join(lines)
+        f"{clips} clips of one or two scenes that no starter was trained on (H.264, {SIDE} x {SIDE}, two seconds "
+        "or more), up to one question of each kind, in so many wordings. An answer counts that says all that is true and "
+        "nothing else, in whatever words.\n\n" + "\n".join(lines)
     )
 
 
 def main() -> None:
-    """Measures and writes the section."""
+    """Measures, and writes the section where nothing else is asked."""
     clips = next((int(word) for word in sys.argv[1:] if word.isdigit()), CLIPS)
     models = tuple(word for word in sys.argv[1:] if not word.isdigit()) or ASKED
-    random.seed(0)
-    print(asyncio.run(measure(clips, models)))
+    told = asyncio.run(measure(clips, models))
+    if len(sys.argv) > 1:
+        print(told)
+    else:
+        section("Questions about clips", told)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Whether a free answer about a clip of shapes says what is true: read word by word, whoever wrote it."""
 
+import itertools
 import re
 
-from examples.train_starters.clip_talk import ClipTurn
-from examples.train_starters.films import Film
 from examples.train_starters.shapes_world import COLOURS, SHAPES
+
+from .clip_talk import ClipTurn
+from .films import Film
 
 NAME = re.compile(rf"\b({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})(?:s|es)?\b")
 DOES = (
@@ -114,9 +116,7 @@ def _told(film: Film, turn: ClipTurn, text: str) -> bool:
     if not set(told) <= set(truth) or not busy <= set(told) or not told:
         return False
     places = [[told.index(pair) for pair in told if pair in _of(film, shot)] for shot in shots]
-    orderly = all(
-        max(early) < min(late) for early, late in zip(places, places[1:], strict=False) if early and late
-    )
+    orderly = all(max(early) < min(late) for early, late in itertools.pairwise(places) if early and late)
     if turn.kind != "summary":
         return orderly
     begins = [film.looked_at[film.begins(shot)] / film.fps for shot in shots]

@@ -112,6 +112,48 @@ def test_what_is_told_of_a_clip(text: str, told: str):
     assert about_clip(asked, CLIP, Book()) == told
 
 
+SCENES = Watched(
+    "media:c",
+    tracks=(
+        track(1, "red star", 10),
+        track(2, "blue circle", 50),
+        Track(3, "green ring", np.linspace(2.1, 4, 9), track(3, "", 120).boxes),
+        Track(4, "pink heart", np.linspace(3, 4, 9), track(4, "", 50).boxes + 60),
+    ),
+    cuts=(Span(start_s=2.05, end_s=2.05, kind="cut"),),
+    silent=True,
+    seconds=4.1,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "Summarise the clip with times.",
+            "0:00.0–0:02.0: the red star moves to the left [1] and the blue circle stays where it is [2].\n"
+            "0:02.0–0:04.1: the green ring moves to the right [3] and the pink heart appears at 0:03.0 [4].",
+        ),
+        ("what happens first?", "The red star moves to the left from 0:00.0 to 0:02.0 [1]."),
+        ("what happens at the end?", "The green ring moves to the right from 0:02.1 to 0:04.0 [1] and the pink heart appears at 0:03.0 [2]."),
+        ("what appears?", "The pink heart appears at 0:03.0 [1]."),
+        ("does anything grow?", "Nothing grows."),
+        ("does the red star move to the left?", "Yes: the red star moves to the left from 0:00.0 to 0:02.0 [1]."),
+        ("does the red star grow?", "No: the red star moves to the left from 0:00.0 to 0:02.0 [1]."),
+        ("is there a pink heart?", "Yes: the pink heart appears at 0:03.0 [1]."),
+        ("is there a red heart?", "No: no red heart was followed."),
+        ("what comes first, the green ring or the red star?", "The red star comes first: the red star comes at 0:00.0 [1] and the green ring comes at 0:02.1 [2]."),
+        ("how many scenes are there?", "There are 2 scenes. There is a cut at 0:02.0 [1]."),
+        ("what colour is the heart?", "The heart is pink [1]."),
+        ("can you say when the pink heart shows up?", "The pink heart appears at 0:03.0 [1]."),
+    ],
+)  # fmt: skip
+def test_what_happens_in_a_clip_of_two_scenes(text: str, told: str):
+    asked = read_clip(text, Vocabulary((*LABELS, "green ring", "pink heart", "red heart")))
+    assert asked is not None
+    assert about_clip(asked, SCENES, Book()) == told
+
+
 def test_a_clip_without_sound_says_so():
     silent = Watched("media:c", tracks=(), cuts=(), silent=True)
     assert about_clip(ClipQuestion(said=True), silent, Book()) == "The clip has no sound."

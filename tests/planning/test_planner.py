@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from examples.train_starters.shapes_world import COLOURS, Background, Scene, Thing, render
 from inference_chat.errors import BadMedia, InvalidRequest, ModelNotFound, UnsupportedTask
 from inference_chat.events import Result, Step
-from inference_chat.media import Sound, wav_bytes
+from inference_chat.media import Sound, clip_bytes, wav_bytes
 from inference_chat.outputs import output_of
 from inference_chat.planning.parts import said
 from inference_chat.schema import Media
@@ -79,6 +80,17 @@ async def test_counting_is_answered_with_the_regions(service: Service):
     assert [source["kind"] for source in output["sources"]] == ["region", "region"]
 
 
+def two_scenes() -> list[Any]:
+    """Six seconds: a red circle that moves to the right, a cut, a blue square that stays."""
+
+    def frame(colour: str, shape: str, x: float, behind: str) -> Any:
+        thing = Thing(shape, colour, "medium", x, 96, 30, 0.0, COLOURS[colour])
+        return render(Scene((thing,), Background(behind, "plain", (COLOURS[behind],) * 2, 0.0), 192, 0.0, 0))
+
+    moves = [frame("red", "circle", 40 + 4.5 * at, "white") for at in range(24)]
+    return moves + [frame("blue", "square", 120, "yellow")] * 24
+
+
 def plan_of(result: Result) -> tuple[Step, ...]:
     assert result.finished.receipt
     return result.finished.receipt.plan or ()
@@ -97,6 +109,18 @@ async def test_what_is_said_in_a_clip_and_what_moves(service: Service, tmp_path:
     assert "“Tell me a joke.”" in output["text"]
     spoken = next(source for source in output["sources"] if source["kind"] == "speech")
     assert 0 <= spoken["start_s"] < spoken["end_s"] <= 2.1
+
+
+async def test_a_clip_is_summed_up_with_times(service: Service):
+    film = two_scenes()
+    clip = await service.intake.file(clip_bytes(film, 8), "video")
+    for more in ({"group": "multimodal"}, {"task": "video-text-to-text"}):
+        job = await service.infer(ANNE, prompt="Summarise the clip with times", media=[clip], **more)
+        text = (await job.result()).text
+        first, second = text.split("\n")
+        assert first.startswith("0:00.0–0:03.0: the red circle moves to the right [1]")
+        assert second.startswith("0:03.0–0:06.0: the blue square stays where it is [2]")
+        assert job.request.model == "auto@1.0.0"
 
 
 async def test_words_that_are_said_are_answered_as_words(service: Service):

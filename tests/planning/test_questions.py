@@ -109,6 +109,36 @@ def test_what_a_question_about_a_clip_asks_for(text: str, parts: set[str]):
     assert {name for name in ("said", "moves", "cuts", "count", "whole") if getattr(asked, name)} == parts
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what is the red circle next to?",  # how things stand to each other is for those who see
+        "what colour is the background?",
+        "which red circle is left of the blue star when it moves?",
+        "is the man happy?",
+    ],
+)
+def test_what_cannot_be_told_from_tracks_is_left_to_those_who_see(text: str):
+    assert read_clip(text, SHAPES_WORLD) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "does", "whether"),
+    [
+        ("what goes around in a circle?", "circles", False),
+        ("is there a purple ring that goes around in a circle?", "circles", True),
+        ("I want to know if the red star disappears", "vanishes", True),
+        ("which one gets smaller?", "shrinks", False),
+        ("does the red star stay still?", "still", True),
+        ("sum up the clip", "", False),
+    ],
+)
+def test_what_something_is_asked_to_do(text: str, does: str, whether: bool):
+    asked = read_clip(text, SHAPES_WORLD)
+    assert asked is not None
+    assert (asked.does, asked.whether) == (does, whether)
+
+
 def test_words_as_people_write_them():
     assert plural("red cross") == "red crosses"
     assert (several(1, "person"), several(2, "person")) == ("1 person", "2 people")

@@ -1,4 +1,4 @@
-"""What starter-video-chat is asked about clips, and the exact answers."""
+"""What is asked about clips of shapes, and an exact answer to each."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from examples.train_starters.chat_data.wording import expand
-from examples.train_starters.clip_words import CLIP_KINDS, DOES, SAID
-from examples.train_starters.films import Film, moves
 from examples.train_starters.questions import Split, plural, with_article
 from examples.train_starters.shapes_world import Motion, World
 from examples.train_starters.vision_talk import listed
 
-# What people say before a question.
-_BEFORE = (
-    "please:", "please", "hey,", "ok,", "and", "so", "now", "look:", "well,", "i want to know:",
-    "could you say", "do you know", "please say", "just", "let me know", "one more:",
-)  # fmt: skip
+from .clip_words import CLIP_KINDS, DOES, SAID
+from .films import Film, moves
+
 KINDS = tuple(CLIP_KINDS)
 NOTHING = "nothing"
 
@@ -31,16 +27,6 @@ class ClipTurn:
     kind: str
     question: str
     answer: str
-
-    def answered(self, text: str) -> bool:
-        """Whether the text is the answer; what several things do at once may be told in any order."""
-        return _parts(text) == _parts(self.answer)
-
-
-def _parts(text: str) -> list[list[str]]:
-    """What is told, scene by scene, of each the sorted phrases."""
-    scenes = re.split(r", then |; ", text.strip())
-    return [sorted(re.split(", | and ", scene)) for scene in scenes]
 
 
 @dataclass(frozen=True)
@@ -65,8 +51,6 @@ class ClipAsking:
         text = expand(self.rng, self.rng.choice(fitting)).format_map(slots)
         if self.rng.random() < 0.3:
             text = text.rstrip("?.")
-        if self.split == "train" and self.rng.random() < 0.3:
-            text = f"{self.rng.choice(_BEFORE)} {text}"
         return text
 
     def doing(self, kind: str) -> dict[str, str]:

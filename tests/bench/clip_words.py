@@ -1,4 +1,4 @@
-"""What people ask about clips of the world of shapes; some wordings are held out of training whole.
+"""What people ask about clips of the world of shapes.
 
 A wording has (a|b) choices and {slots}, as those of `questions.py`.
 """
@@ -23,6 +23,8 @@ DOES = {
     "swap": "swaps places",
     "still": "stays still",
 }
+# Wide lines are easier to compare.
+# ruff: noqa: E501
 SAID: dict[str, tuple[tuple[str, str], ...]] = {
     "left": (("moves left", "move left"), ("moves to the left", "move to the left"), ("goes left", "go left"),
              ("is moving left", "move left"), ("goes to the left", "go to the left")),
@@ -73,8 +75,6 @@ CLIP_KINDS: dict[str, Kind] = {
         in which order does everything happen?
         what happens, and in what order?
         tell me about the {_CLIP}.
-        tell me what moves where.
-        what moves where?
         sum up the {_CLIP}.
         caption this {_CLIP}.
         give me a description of the {_CLIP}.""",
@@ -260,7 +260,7 @@ CLIP_KINDS: dict[str, Kind] = {
         at which moment does the {thing} {do}?""",
     ),
     "cut": _kind(
-        f"""when does the scene change?
+        """when does the scene change?
         when is the cut?
         at what time is the cut?
         where is the cut?

@@ -1,4 +1,4 @@
-"""Clips as starter-video-chat sees them: a few frames with their times, what each thing does, and when."""
+"""Clips of shapes that can be asked about: what each thing does, when, and a few frames that show it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Film:
 
     @cached_property
     def looked_at(self) -> tuple[int, ...]:
-        """Frames in the middle of equal parts, as the app chooses them."""
+        """Frames in the middle of equal parts, as the app chooses them for a model."""
         total = len(self.clip.frames)
         return tuple(int((part + 0.5) * total / FRAMES) for part in range(FRAMES))
 
@@ -57,7 +57,7 @@ class Film:
 
     @cached_property
     def times(self) -> tuple[str, ...]:
-        """Their seconds, as the model is told them."""
+        """Their seconds."""
         return tuple(f"{at / self.fps:.1f}" for at in self.looked_at)
 
     @property
@@ -86,10 +86,6 @@ class Film:
             for frame in self.frames
             if frame.shot == motion.shot
         ]
-
-    def pictures(self, pixels: int = SIDE) -> list[Image.Image]:
-        """The frames that are looked at, rendered at so many pixels."""
-        return [_picture(frame, pixels) for frame in self.frames]
 
     def whole(self, pixels: int = SIDE) -> list[Image.Image]:
         """All its frames, rendered at so many pixels."""
