@@ -9,8 +9,8 @@ SAID = re.compile(
     r"\b(said|says?|saying|spoken|speaks?|speaking|talks?|talking|words?|hear|heard|sounds?|audio|transcri\w+)\b"
 )
 POLITE = re.compile(
-    r"\b((can|could|would|will) you (please )?(say|tell( me)?|see)|i want to know|(please )?(say|tell me)"
-    r"(?= (what|which|when|where|how|if|whether|the|who)\b))( (that|if|whether)\b)?"
+    r"\b((can|could|would|will) you (please )?(say|tell( me)?|see(?! (an?|any)\b))|i want to know"
+    r"|(please )?(say|tell me)(?= (what|which|when|where|how|if|whether|the|who)\b))( (that|if|whether)\b)?"
 )
 MOVES = re.compile(
     r"\b(mov\w+|goes(?! on)|going(?! on)|direction|travels?|happens? (to|with) (the|an?)|(which )?way|motion"

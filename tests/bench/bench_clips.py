@@ -17,12 +17,13 @@ from inference_chat.service import Service
 from tests.fakes import ANNE, running
 
 from .clip_talk import KINDS, ClipAsking, ClipTurn, about_film
+from .clip_words import CLIP_KINDS
 from .films import Film, film
 from .report import section
 from .told import right
 
 CARDS = Path(__file__).parents[2] / "model_cards"
-ASKED = ("starter-vision-chat", "auto")
+ASKED = ("auto",)
 CLIPS = 60
 SIDE = 192
 FIRST = 100
@@ -47,7 +48,7 @@ def questions(at: int) -> tuple[Film, list[ClipTurn]]:
 async def answer(service: Service, model: str, clip: Media, question: str) -> str:
     """What somebody who asks a model about a clip reads."""
     named = {"task": "video-text-to-text"} if model != "auto" else {"group": "multimodal"}
-    job = await service.infer(ANNE, model=model, prompt=question, media=[clip], **named)  # type: ignore[arg-type]
+    job = await service.infer(ANNE, model=model, prompt=question, media=[clip], **named)
     return (await job.result()).text.strip()
 
 
@@ -76,10 +77,12 @@ async def measure(clips: int, models: tuple[str, ...], cards: Path = CARDS) -> s
         )
     means = [sum(sum(hits[k][m]) / len(hits[k][m]) for k in KINDS) / len(KINDS) for m in models]
     lines.append(f"| mean | | {' | '.join(f'{one:.2f}' for one in means)} |")
+    wordings = sum(len(kind.train) + len(kind.test) for kind in CLIP_KINDS.values())
     return (
-        f"{clips} clips of one or two scenes that no starter was trained on (H.264, {SIDE} x {SIDE}, two seconds "
-        "or more), up to one question of each kind, in so many wordings. An answer counts that says all that is true and "
-        "nothing else, in whatever words.\n\n" + "\n".join(lines)
+        f"{clips} clips of one or two scenes that no starter was trained on (H.264, {SIDE} x {SIDE}, two "
+        f"seconds or more), one question of each kind that can be asked of them, in {wordings} wordings. "
+        "An answer counts that says all that is true and nothing else, in whatever words.\n\n"
+        + "\n".join(lines)
     )
 
 

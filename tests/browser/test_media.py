@@ -202,7 +202,7 @@ def test_what_happens_in_a_clip_is_answered_with_its_moments(page: Page, server:
     place.get_by_label("Question").locator("visible=true").fill("What happens?")
     place.get_by_role("button", name="Watch", exact=True).click()
     expect(place.locator(".ic-said-text")).to_contain_text(
-        "the orange triangle moves to the right from 0:00.0"
+        "0:00.0–0:01.5: the orange triangle moves to the right"
     )
     expect(place.locator(".ic-jump", has_text="fade")).to_be_visible()
 
