@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 WEAK = 0.4
 """Objects less sure than the threshold, by no more than this share of it, still carry a track on."""
-FADING = 0.6
-"""How much of a name is remembered from one look at an object to the next: behind a cut it may be another."""
+FADING = 0.8
+"""How much of a name is remembered from one look to the next: behind a fade an object may be another."""
 BUFFER_FPS = 30
 """The rate in whose frames the library counts how long it remembers."""
 

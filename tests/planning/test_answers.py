@@ -137,7 +137,8 @@ SCENES = Watched(
         ("what happens first?", "The red star moves to the left from 0:00.0 to 0:02.0 [1]."),
         (
             "what happens at the end?",
-            "The green ring moves to the right from 0:02.1 to 0:04.0 [1] and the pink heart appears at 0:03.0 [2].",
+            "The green ring moves to the right from 0:02.1 to 0:04.0 [1] "
+            "and the pink heart appears at 0:03.0 [2].",
         ),
         ("what appears?", "The pink heart appears at 0:03.0 [1]."),
         ("does anything grow?", "Nothing grows."),
@@ -150,7 +151,8 @@ SCENES = Watched(
         ("is there a red heart?", "No: no red heart was followed."),
         (
             "what comes first, the green ring or the red star?",
-            "The red star comes first: the red star comes at 0:00.0 [1] and the green ring comes at 0:02.1 [2].",
+            "The red star comes first: the red star comes at 0:00.0 [1] "
+            "and the green ring comes at 0:02.1 [2].",
         ),
         ("how many scenes are there?", "There are 2 scenes. There is a cut at 0:02.0 [1]."),
         ("what colour is the heart?", "The heart is pink [1]."),
