@@ -120,7 +120,7 @@ class Intake:
         kind = self.task(group, task, model, files, prompt, given)
         if kind == Task.ANY_TO_ANY and model is None:
             model = AUTO.id if plan else self._alone(files)
-        if model is None and plan and self._planned(kind):
+        if model is None and plan and self.planned(kind):
             model = AUTO.id
         if prompt is None and files and not told and (kind == Task.ANY_TO_ANY or model == AUTO.id):
             prompt = ""  # the files say it all
@@ -168,9 +168,9 @@ class Intake:
         given = parameters or {}
         meant = suggested(group, media, prompt, given)
         fits = [kind for kind in meant if given.keys() <= OPTIONS[kind].model_fields.keys()] or list(meant)
-        return next((kind for kind in fits if self._models.first(kind) or self._planned(kind)), fits[0])
+        return next((kind for kind in fits if self._models.first(kind) or self.planned(kind)), fits[0])
 
-    def _planned(self, task: Task) -> bool:
+    def planned(self, task: Task) -> bool:
         """Whether a plan answers this, by what models here find, as no model takes such questions."""
         if task not in ASKED or self._models.first(task):
             return False

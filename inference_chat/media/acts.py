@@ -22,7 +22,8 @@ LATE, LATE_S, LATE_LOOKS = 0.2, 1.0, 3.0
 less of the first two and more than the third, appears later; and likewise at its end."""
 LOST = 1.0
 """An object that is not found for so many seconds is the same one, where it is the only one of its name."""
-FLICKER = 2
+FLICKER, FLICKER_S = 2, 0.12
+"""What is seen in so few looks, or for so few seconds, is a mistake of the detector where others last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +183,7 @@ def _apart(tracks: Sequence[Track]) -> list[Track]:
 def _steady(tracks: list[Track], step: float, scene: Span) -> list[Track]:
     """Without what is seen for a moment only, beside others that last."""
     looks = (scene[1] - scene[0]) / max(step, 1e-6)
-    lasting = [one for one in tracks if len(one.times) > FLICKER]
+    lasting = [one for one in tracks if len(one.times) > FLICKER and np.ptp(one.times) >= FLICKER_S]
     return lasting if lasting and looks > 4 * FLICKER else tracks
 
 

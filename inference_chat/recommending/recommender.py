@@ -18,6 +18,7 @@ from ..models.models import Models
 from ..pool import MIB, Pool
 from ..records import Records
 from ..registry.registry import ModelRecord, Registry
+from ..registry.senses import AUTO
 from ..runners import OPTIONS
 from ..runners.device import memory_free
 from ..schema import JSON
@@ -31,6 +32,8 @@ READER = "starter-reader"
 TRUST, FLOOR, CUES = 0.6, 0.01, 0.7
 SURE = 0.6
 """Below this share of the belief, other readings are offered first of all."""
+PLANNED = 0.5
+"""The score of `auto`, of which nothing is measured."""
 SHOWN, ALTERNATIVES = 10, 3
 LOOKED_INTO = 100  # models whose labels are read for one wish
 LONGEST = 2000  # characters of a description that are read
@@ -96,14 +99,17 @@ class Recommender:
         await asyncio.to_thread(self._look_for_things, meant, words if description.strip() else "", found)
         good = sorted(((_score(one), one) for one in found if not one.against), key=lambda pair: -pair[0])
         bad = [one for one in found if one.against]
+        told = [one.told(score) for score, one in good[:SHOWN]]
+        if not found and self._intake.planned(meant):
+            told = [_plan(meant)]
         return {
             "task": meant.value,
             "understood": understood,
             "constraints": wanted.model_dump(exclude_none=True),
-            "recommendations": [one.told(score) for score, one in good[:SHOWN]],
+            "recommendations": told,
             "left_out": [_left(one) for one in bad if not one.short_of_memory][:SHOWN],
             "with_more_memory": [_left(one) for one in bad if one.short_of_memory][:SHOWN],
-            "notes": notes + _remarks(meant, good, bad),
+            "notes": notes + _remarks(meant, told, bad),
         }
 
     # --- the task --------------------------------------------------------------------------------
@@ -288,6 +294,12 @@ def _score(one: Candidate) -> float:
     first = 1.0 if one.record.tasks[:1] == (one.task.value,) else 0.7
     total = 0.4 * right + 0.2 * quick + 0.1 * small + 0.1 * sound + 0.1 * here + 0.1 * first
     return total / 2 if one.unknown else total
+
+
+def _plan(task: Task) -> JSON:
+    """Where no single model takes such questions: several that are here together."""
+    reasons = ["no single model here takes such questions", "answers by what several models here find"]
+    return {"model": AUTO.id, "score": PLANNED, "reasons": reasons, "try": try_link(task, AUTO.name)}
 
 
 def _left(one: Candidate) -> JSON:

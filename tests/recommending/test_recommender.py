@@ -52,6 +52,17 @@ async def test_the_task_is_read_from_free_words(service: Service):
     assert "not timed here yet" in found["recommendations"][0]["reasons"][0]
 
 
+async def test_what_several_models_answer_together_is_recommended_as_a_plan(service: Service, tmp_path: Path):
+    asked: dict[str, Any] = {"description": "answer questions about my video", "task": "video-text-to-text"}
+    found = await service.recommender.recommend(**asked)
+    assert (names(found), "No model for video-text-to-text" in found["notes"][-1]) == ([], True)
+    os.symlink(READER.parent / "starter-detector", tmp_path / "starter-detector")
+    await service.models.register({"name": "finds", "file_path": str(tmp_path / "starter-detector")})
+    found = await service.recommender.recommend(**asked)
+    assert (names(found), found["notes"]) == (["auto"], [])
+    assert found["recommendations"][0]["try"] == "?tab=video&model=auto&task=video-text-to-text"
+
+
 async def test_without_the_reader_keywords_are_enough(service: Service):
     await service.models.delete("starter-reader")
     found = await service.recommender.recommend("translate my letter into french")
