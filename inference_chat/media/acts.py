@@ -4,7 +4,6 @@ comes or goes, or changes places; computed from its track, with no model and no 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -12,7 +11,8 @@ from ..events import Labels
 from .motion import STILL, Numbers, Track, direction, tracks_of
 
 Span = tuple[float, float]
-Manner = Literal["none", "grows", "shrinks", "circles", "bounces", "sways", "swaps"] | str
+MANNERS = ("none", "grows", "shrinks", "circles", "bounces", "sways", "swaps")
+"""How objects behave, besides going one of the ways of `motion.WAYS`."""
 GROWN = 1.35
 """An object whose size changes by this factor, and that stays about where it is, grows or shrinks."""
 ROUND = 1.4 * math.pi
@@ -28,14 +28,14 @@ FLICKER, FLICKER_S = 2, 0.12
 
 @dataclass(frozen=True, eq=False)
 class Act:
-    """What one object does in one scene. `manner` is a word of `Manner`, or one of the ways of `motion`.
+    """What one object does in one scene. `manner` is one of `MANNERS` or of `motion.WAYS`.
 
     `partner` is the label of the object that it changes places with.
     """
 
     track: Track
     scene: int
-    manner: Manner
+    manner: str
     appears: bool = False
     vanishes: bool = False
     partner: str = ""
@@ -56,13 +56,10 @@ class Act:
     @property
     def does(self) -> frozenset[str]:
         """Everything that can be said of it, each in one word."""
-        words = {self.manner} if self.manner in _WORDS else {*self.manner.split("-")}
+        words = {self.manner} if self.manner in MANNERS else {*self.manner.split("-")}
         words |= {"moves"} if self.moves else set()
         coming = ({"appears"} if self.appears else set()) | ({"vanishes"} if self.vanishes else set())
         return frozenset(words - {"none"} | coming) or frozenset({"still"})
-
-
-_WORDS = ("grows", "shrinks", "circles", "bounces", "sways", "swaps", "none")
 
 
 def scenes_of(cuts: Iterable[Span], seconds: float) -> tuple[Span, ...]:
@@ -120,7 +117,7 @@ def _scenes_of(track: Track, scenes: Sequence[Span]) -> list[int]:
     ]
 
 
-def manner(track: Track) -> Manner:
+def manner(track: Track) -> str:
     """How an object moves from its first moment to its last."""
     places, sizes = _calm(track.centres), np.sqrt(np.prod(track.boxes[:, 2:] - track.boxes[:, :2], axis=1))
     wide, high = np.ptp(places, axis=0).tolist()
@@ -134,11 +131,10 @@ def manner(track: Track) -> Manner:
         return direction(track)
     if _goes_round(places, wide, high):
         return "circles"
-    across = 0 if wide > high else 1
-    if min(wide, high) < 0.5 * max(wide, high) and _turns(track.centres[:, across]) >= (
-        1 if gone < 0.4 * high else 2
-    ):
-        return "bounces" if across else "sways"
+    upright = high >= wide
+    least = 1 if gone < 0.4 * max(wide, high) else 2
+    if min(wide, high) < 0.5 * max(wide, high) and _turns(track.centres[:, int(upright)]) >= least:
+        return "bounces" if upright else "sways"
     return direction(track) if gone >= STILL * track.size else "none"
 
 

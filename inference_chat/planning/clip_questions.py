@@ -47,9 +47,9 @@ DOES = {
     "shrinks": r"\b(shrink\w*|(get|gets|getting|become|becomes) smaller)\b",
     "left": r"\bleft(wards?)?\b",
     "right": r"\bright(wards?)?\b",
-    "up": r"(?<!sum )\b(up(wards?)?|rises?|rising)\b",
-    "down": r"\b(down(wards?)?|sinks?|falls?)\b",
-    "still": r"\b(stays?|still|in place|stands?|(does|do) not move|motionless)\b",
+    "up": r"\b((mov|go|fly|climb|travel)\w* up(wards?)?|upwards?|rises?|rising)\b",
+    "down": r"\b((mov|go|fl|com|climb|travel|fall)\w* down(wards?)?|downwards?|sinks?|falls?)\b",
+    "still": r"\b(stays?|(stands? )?still|in place|(does|do) not move|motionless)\b",
 }
 """What is asked whether something does it, in words; the first that is found counts."""
 KNOWN = {"cut", "cuts", "fade", "fades", "shot", "shots", "written", "transcript", "transcribe", "exactly"}

@@ -116,6 +116,7 @@ def test_what_a_question_about_a_clip_asks_for(text: str, parts: set[str]):
         "what colour is the background?",
         "which red circle is left of the blue star when it moves?",
         "is the man happy?",
+        "does the red circle stand up?",
     ],
 )
 def test_what_cannot_be_told_from_tracks_is_left_to_those_who_see(text: str):
@@ -131,6 +132,8 @@ def test_what_cannot_be_told_from_tracks_is_left_to_those_who_see(text: str):
         ("which one gets smaller?", "shrinks", False),
         ("does the red star stay still?", "still", True),
         ("sum up the clip", "", False),
+        ("which one rises?", "up", False),
+        ("does the red star fall down?", "down", True),
     ],
 )
 def test_what_something_is_asked_to_do(text: str, does: str, whether: bool):
