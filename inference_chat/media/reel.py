@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image
 
 from ..errors import BadMedia, TooLarge
+from .awaited import Awaited
 from .container import Limits, check, head_of
 from .ffmpeg import READERS, damaged
 
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 SLACK: Final = 1e-6
 NEAR: Final = 2.0
 """Seconds that are sooner decoded than jumped over, where a container has no index."""
-TELLING: Final = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video"})
-"""Decoders that say which frames are damaged; others (HEVC, VP8, VP9) fill in, and say nothing."""
+TELLING: Final = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video", "vp8"})
+"""Decoders that tell of more damage where no two frames are decoded side by side."""
+TOGETHER: Final = frozenset({"vp8"})
+"""Those of them that tell only where two threads at least share each frame."""
+DROPPING: Final = frozenset({"hevc"})
+"""Decoders that leave out frames which they cannot decode, and say nothing."""
 TURNS: Final = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
@@ -58,7 +63,8 @@ class Reel:
     """A clip that `opened` has found sound; used by one thread at a time.
 
     `broken_at` is the second at which its data turned out to be damaged or cut off, once it has;
-    `filled` are the seconds of frames so far that were damaged, and that the decoder filled in.
+    `filled` are the seconds of frames so far that were damaged, and that the decoder filled in, `lost`
+    of those that it left out.
     """
 
     def __init__(
@@ -74,15 +80,19 @@ class Reel:
         self.info = ClipInfo(fps, count, seconds, *size)
         self.broken_at: float | None = None
         self.filled: set[float] = set()
+        self.lost: set[float] = set()
+        self._drops = stream.codec.name in DROPPING
         self._reached = 0.0
 
     def decoded(self) -> Iterator[Shown]:
         """The frames from here on; ends early, with `broken_at` set, where the data cannot be decoded."""
         import av
 
-        index, keyed = 0, False
+        index, keyed, awaited = 0, False, Awaited()
         try:
             for packet in self._container.demux(self._stream):
+                if self._drops:
+                    awaited.sent(packet)
                 try:
                     found = packet.decode()
                 except av.error.InvalidDataError:
@@ -91,6 +101,7 @@ class Reel:
                     self.broken_at = self._reached
                     found = self._rest()
                 for frame in found:
+                    self._miss(awaited.came(frame))
                     self._reached = self._time(frame, index)
                     keyed = keyed or frame.key_frame
                     if keyed and frame.is_corrupt:  # before a key frame it lacks what was jumped over
@@ -103,6 +114,8 @@ class Reel:
             self.broken_at = self._reached
         if self.info.seconds - self._reached > 2 / self.info.fps + 0.1 * self.info.seconds:
             self.broken_at = self._reached
+        else:
+            self._miss(awaited.rest())
 
     def shown_at(self, times: Sequence[float]) -> Iterator[Shown]:
         """The frames on screen at these rising times, each once; jumps over what lies between."""
@@ -129,6 +142,11 @@ class Reel:
         picture: Image.Image = rgb.to_image()  # type: ignore[no-untyped-call]
         turn = TURNS.get(frame.rotation % 360)
         return picture if turn is None else picture.transpose(turn)
+
+    def _miss(self, stamps: Sequence[int]) -> None:
+        """Note frames that the decoder has left out."""
+        if self._drops:
+            self.lost.update(max(0.0, (stamp - self._start) * self._base) for stamp in stamps)
 
     def _seek(self, time_s: float) -> None:
         import av
@@ -209,7 +227,8 @@ def opened(source: bytes | Path, limits: Limits | None = None) -> Iterator[Reel]
         _check_length(seconds, limits.max_clip_seconds)
         # Each core at frames of its own loses what some of these decoders tell of damage.
         stream.thread_type = ThreadType.SLICE if stream.codec.name in TELLING else ThreadType.AUTO
-        stream.thread_count = max(1, (cpu_count() or 2) // 2)  # the other half is the model's
+        least = 2 if stream.codec.name in TOGETHER else 1
+        stream.thread_count = max(least, (cpu_count() or 2) // 2)  # the other half is the model's
         yield Reel(container, stream, seconds, count)
 
 
@@ -235,14 +254,22 @@ def flaws(reel: Reel) -> tuple[str, ...]:
             f"The clip is damaged or cut off after {reel.broken_at:.1f} s of {reel.info.seconds:.1f} s: "
             "what came before was used."
         )
-    if reel.filled:
-        count, first = len(reel.filled), min(reel.filled)
-        noun, them = ("frame", "it") if count == 1 else ("frames", "them")
+    if lost := {second for second in reel.lost if reel.broken_at is None or second < reel.broken_at}:
         notes.append(
-            f"The clip is damaged: {count} {noun} from {first:.1f} s on had to be filled in by the decoder, "
+            f"The clip is damaged: {_frames(lost)} could not be decoded and "
+            f"{'is' if len(lost) == 1 else 'are'} missing; what was found shortly after may be wrong."
+        )
+    if reel.filled:
+        them = "it" if len(reel.filled) == 1 else "them"
+        notes.append(
+            f"The clip is damaged: {_frames(reel.filled)} had to be filled in by the decoder, "
             f"so what was found in {them}, and shortly after, may be wrong."
         )
     return tuple(notes)
+
+
+def _frames(seconds: set[float]) -> str:
+    return f"{len(seconds)} frame{'' if len(seconds) == 1 else 's'} from {min(seconds):.1f} s on"
 
 
 def _check_bytes(source: bytes | Path, limits: Limits) -> None:

@@ -119,6 +119,20 @@ def test_what_is_no_picture_is_told_in_the_line(page: Page, server: Server, tmp_
     expect(line(place)).to_contain_text("no image file")
 
 
+def test_what_is_no_picture_is_told_after_an_example_too(page: Page, server: Server, tmp_path: Path):
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    place = tab(page, server, "image")
+    ready(place, "starter-detector")
+    place.locator(".gallery-item").locator("visible=true").first.click()
+    page.wait_for_timeout(1000)  # the example is in its place by then
+    look(place)
+    expect(line(place)).to_contain_text("1 found: orange square")
+    place.locator("input[type=file]").first.set_input_files(tmp_path / "no.png")
+    page.wait_for_timeout(600)
+    look(place)
+    expect(line(place)).to_contain_text("no image file")
+
+
 def test_many_pictures_are_one_table(page: Page, server: Server):
     place = tab(page, server, "image")
     place.get_by_role("tab", name="Many pictures").first.click()
