@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 
 class Awaited:
@@ -18,7 +19,7 @@ class Awaited:
         self._due: set[int] = set()
         self._first: int | None = None
 
-    def sent(self, packet: "Packet") -> None:
+    def sent(self, packet: "Packet[VideoStream]") -> None:
         """A packet goes to the decoder."""
         if packet.size and packet.pts is not None and not packet.is_discard:
             self._due.add(packet.pts)

@@ -63,14 +63,15 @@ def film(
         return Path(file.name).read_bytes()
 
 
-def damaged(clip: bytes, first: int, last: int) -> bytes:
-    """A clip in which the second half of each packet from `first` to `last` is overwritten with zeros."""
+def damaged(clip: bytes, first: int, last: int, kept: float = 0.5) -> bytes:
+    """A clip with zeros in each packet from `first` to `last`, from the share `kept` of it on."""
     broken = bytearray(clip)
     with av.open(io.BytesIO(clip), "r") as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
         for packet in packets[first : last + 1]:
             assert packet.pos is not None
-            broken[packet.pos + packet.size // 2 : packet.pos + packet.size] = bytes(-(-packet.size // 2))
+            whole = int(packet.size * kept)
+            broken[packet.pos + whole : packet.pos + packet.size] = bytes(packet.size - whole)
     return bytes(broken)
 
 

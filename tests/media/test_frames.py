@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from examples.train_starters.shapes_world.clips import render_clip
 from inference_chat.errors import BadMedia, InvalidRequest, TooLarge
 from inference_chat.media import Frames, Limits, MediaStore, open_clip
+from tests import tracked
 
 from .films import SIZE, damaged, film, grey, no_frames, noisy, number_of, sound_only
 from .inputs import real, tone
@@ -154,6 +156,43 @@ def test_frames_that_the_decoder_filled_in_are_told(codec: str):
     assert found == list(range(60))
     (note,) = frames.notes
     assert re.fullmatch(r"The clip is damaged: [1-6] frames? from 0\.8 s on had to be filled in .*", note)
+
+
+@pytest.fixture(scope="module")
+def crossing() -> list[Image.Image]:
+    """Objects that move: most damage of such frames cannot be decoded at all."""
+    return render_clip(tracked.crossing(5, pixels=256))[:60]
+
+
+def test_frames_that_the_decoder_leaves_out_are_told(crossing: list[Image.Image]):
+    whole = film(crossing, codec="libx265")
+    with Frames(damaged(whole, 50, 55, kept=0.33)) as frames:
+        found = [round(frame.time_s * 25) for frame in frames]
+    missing = sorted(set(range(60)) - set(found))
+    assert missing[0] == 50
+    assert frames.notes == (
+        f"The clip is damaged: {len(missing)} frames from 2.0 s on could not be decoded and are missing; "
+        "what was found shortly after may be wrong.",
+    )
+
+
+def test_a_damaged_clip_of_vp8_is_used_up_to_there(crossing: list[Image.Image]):
+    whole = film(crossing, format="webm", codec="libvpx")
+    with Frames(damaged(whole, 50, 55, kept=0.33)) as frames:
+        found = [round(frame.time_s * 25) for frame in frames]
+    assert found == list(range(50))
+    assert [note.partition(":")[0] for note in frames.notes] == [
+        "The clip is damaged or cut off after 2.0 s of 2.4 s"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("format", "codec"), [("mp4", "libx265"), ("webm", "libvpx"), ("webm", "libvpx-vp9")]
+)
+def test_whole_clips_of_every_decoder_have_no_notes(format: str, codec: str):
+    with Frames(film((noisy(n) for n in range(60)), format=format, codec=codec, group=10)) as frames:
+        assert len(list(frames)) == 60
+    assert frames.notes == ()
 
 
 def test_damage_that_was_jumped_over_is_not_told(large: bytes):
