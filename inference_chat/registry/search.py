@@ -43,7 +43,7 @@ class Index:
         """Those of `positions` that fit every word, best first; equals keep their order."""
         scores = dict.fromkeys(positions, 0.0)
         for word in query.lower().split():
-            scores = self._narrow(scores, word) or self._narrow_mistyped(scores, word)
+            scores = self._narrow(scores, word) or self._narrow_parts(scores, word)
         return sorted(scores, key=lambda position: -scores[position])
 
     def _narrow(self, scores: dict[int, float], word: str) -> dict[int, float]:
@@ -54,6 +54,13 @@ class Index:
             for position, score in scores.items()
             if word in entries[position].everything
         }
+
+    def _narrow_parts(self, scores: dict[int, float], word: str) -> dict[int, float]:
+        """The same by each part of a word like `starter-detctor`, of which one may be mistyped."""
+        parts = word.translate(BREAKS).split()
+        for part in parts:
+            scores = self._narrow(scores, part) or self._narrow_mistyped(scores, part)
+        return scores if parts else {}
 
     def _narrow_mistyped(self, scores: dict[int, float], word: str) -> dict[int, float]:
         if len(word) < SHORTEST_TYPO:

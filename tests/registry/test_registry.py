@@ -128,6 +128,10 @@ def test_lists_are_filtered_sorted_and_paged(registry: Registry):
     page, total = registry.list(task="text-generation", sort="-file_size", limit=2, offset=1)
     assert ([found.name for found in page], total) == (["a", "b"], 3)
     assert registry.list(tag="d", framework="transformers", name="d")[1] == 1
+    registry.update("C@1.0.0", memory_used=5)
+    assert [found.name for found in registry.list(sort="-memory", limit=1)[0]] == [
+        "C"
+    ]  # measured, not estimated
     with pytest.raises(InvalidRequest, match="created_at"):
         registry.list(sort="nonsense")
 
@@ -144,7 +148,8 @@ def test_search_looks_everywhere_and_bounds_memory(registry: Registry):
     assert names("eye") == ["eye", "big-eye"]
     assert names("EYE", max_memory_bytes=100) == ["eye"]
     assert names("", task="text-generation") == ["story-writer"]
-    assert names("zzzz") == []
+    assert names("zzzz") == names("--") == names("zzzz-writer") == []
+    assert names("stroy-writer") == names("story-wirter") == ["story-writer"]
 
 
 # --- damage -------------------------------------------------------------------------------------
