@@ -29,6 +29,8 @@ PROMPTS = (
     "Write one sentence about the sea.",
     "I need to find the cats in my photo.",
 )
+DRAWN = ("a large red circle on white", "a green star left of a yellow square on blue")
+MADE = (Task.TEXT_TO_IMAGE, Task.TEXT_TO_VIDEO)
 START = "Choose a task and two to six models, then one input for all of them."
 EVERY = "Every task"
 
@@ -128,7 +130,13 @@ class _Panel:
         needs = TASKS[kind].media if kind else None
         text = bool(wants(kind)[1])
         media: list[Kind] = ["image", "video", "audio"]
-        shows = [text, *(one == needs or (kind == Task.ANY_TO_ANY) for one in media)]
+        made = kind in MADE
+        shows = [
+            text,
+            *(one == needs or (kind == Task.ANY_TO_ANY) for one in media),
+            text and not made,
+            text and made,
+        ]
         form = fields.of(kind, defaults(self._service, names[0] if names else None, kind))
         chosen = gr.Dropdown(choices=names, value=kept or names[:2])
         return [chosen, form, *(gr.Column(visible=shown) for shown in shows)]
@@ -186,10 +194,12 @@ class _Panel:
 def _places() -> tuple[list[Any], list[gr.Column]]:
     """A place for each kind of input with rows to click, each in a column that is shown or hidden.
 
+    Then the columns with rows of texts, and of what can be drawn.
+
     (A place itself that is shown by an update would be made anew by Gradio, and decode files itself.)
     """
     made: list[tuple[Callable[[], Any], list[Any]]] = [
-        (lambda: gr.Textbox(label="Text", lines=3, max_lines=10, placeholder=PROMPTS[0]), [*PROMPTS]),
+        (lambda: gr.Textbox(label="Text", lines=3, max_lines=10, placeholder=PROMPTS[0]), []),
         (files.picture, sorted(INPUTS.glob("*.png"))),
         (files.clip, sorted(INPUTS.glob("*.mp4"))),
         (files.sound, sorted(INPUTS.glob("speech/*.ogg"))[:6]),
@@ -202,6 +212,11 @@ def _places() -> tuple[list[Any], list[gr.Column]]:
             if samples:
                 examples([[str(sample)] for sample in samples], [places[-1]])
         columns.append(column)
+    with columns[0]:
+        for sentences in (PROMPTS, DRAWN):
+            with gr.Column(visible=sentences is PROMPTS) as column:
+                examples([[one] for one in sentences], [places[0]])
+            columns.append(column)
     return places, columns
 
 

@@ -13,6 +13,7 @@ from inference_chat.service import Service
 from inference_chat.ui import compare, image
 from inference_chat.ui.choice import defaults
 from tests import tiny, tiny_vision
+from tests.runners.diffusers_models import build
 from tests.server import Server, serving, settings
 
 from .conftest import faultless
@@ -172,3 +173,15 @@ def test_labels_of_two_models_boxes_lie_within_the_picture_and_apart(page: Page,
         assert picture["left"] - 2 <= label["left"]
         assert label["right"] <= picture["right"] + 2
     assert one["bottom"] <= other["top"] or other["bottom"] <= one["top"]
+
+
+def test_what_is_offered_to_try_fits_the_task(
+    page: Page, server: Server, tmp_path_factory: pytest.TempPathFactory
+):
+    folder = build("StableDiffusion", tmp_path_factory.mktemp("brush") / "brush")
+    server.call(server.service.models.register({"name": "brush", "file_path": str(folder)}))
+    place = opened(page, server, CHAT)
+    expect(place.get_by_text("Write one sentence about the sea.")).to_be_visible()
+    page.goto(f"{server.url}/?tab=compare&task=text-to-image&model=brush")
+    expect(place.get_by_text("a large red circle on white")).to_be_visible()
+    expect(place.get_by_text("Write one sentence about the sea.")).to_be_hidden()

@@ -162,3 +162,18 @@ def test_no_name_in_a_chart_lies_over_another(page: Page, wide: int):
         for other in places[:at]:
             apart = one["right"] <= other["left"] or other["right"] <= one["left"]
             assert apart or one["bottom"] <= other["top"] or other["bottom"] <= one["top"]
+
+
+def test_on_a_phone_the_names_of_models_leave_room_for_their_figures(page: Page, server: Server):
+    """A long one in the table of the dashboard."""
+    run = {"task": "text-generation", "started_at": now(), "total_ms": 250}
+    name = "a-model-with-a-name-of-many-words@1.0.0"
+    server.call(asyncio.to_thread(server.service.records.add, Run(model=name, **run)))
+    page.set_viewport_size({"width": 390, "height": 800})
+    opened(page, server, "dashboard")
+    row = page.locator(".ic-wide tbody tr").filter(has_text=name)
+    head, figure = row.locator("th").bounding_box(), row.locator("td").first.bounding_box()
+    assert head
+    assert figure
+    assert row.locator("th").evaluate("node => node.scrollWidth <= node.clientWidth")
+    assert figure["x"] + figure["width"] <= 390
