@@ -46,7 +46,7 @@ def skills(data: Path) -> dict[str, list[tuple[Skill, float]]]:
             (words.meaning, 1),
         ],
         "units": [(units.conversion, 0.9), (units.dates, 0.9), (units.common, 0.8), (units.rough, 0.3)],
-        "app": [(app.talk, 4.5)],
+        "app": [(app.talk, 9)],
         "shapes": [(shapes.world, 2.5)],
         "refusal": [(refusal.requests, 4.5), (care.despair, 0.5), (care.foreign, 0.6)],
     }
