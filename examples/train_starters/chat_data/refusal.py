@@ -155,6 +155,27 @@ def nonsense(source: Source) -> Turn:
     return Turn(text, _NONSENSE, "refusal")
 
 
+_PASTED = _WORDINGS["pasted"]
+_CODE_LINES = parts("""def f(x):;    return x + 1;for i in range(10):;    print(i);import os;x = [1, 2, 3];if x > 3:;while True:;<div>;</div>;}
+    int main() {;const a = 1;SELECT * FROM users;{"name": "Ann"};public class Main {;function add(a, b) {;y = 2 * x;#include <stdio.h>""")
+
+
+def pasted(source: Source) -> Turn:
+    """A request with lines of something below it, as people paste them."""
+    lines = [_line(source) for _ in range(source.rng.randrange(1, 6))]
+    if source.chance(0.5):
+        mark = source.choose(["- ", "* ", "{at}. ", "{at}) "])
+        lines = [mark.format(at=at) + line for at, line in enumerate(lines, 1)]
+    head = source.say(_PASTED) + source.choose(["", ":", ":", "\n"])
+    accepted = frozenset(answer(one) for _, one, _ in _KINDS)
+    return Turn("\n".join([head, *lines]), answer("that"), "refusal", accepted=accepted)
+
+
+def _line(source: Source) -> str:
+    kind = source.choose(["x", "work", "dish", "topic", "t", "code"])
+    return source.choose(_CODE_LINES) if kind == "code" else _fill(source, _FILL[kind])
+
+
 def puzzled(source: Source) -> Turn:
     """The user did not understand."""
     return Turn(source.choose(_MARKS), "Sorry, I was not clear. Ask me in other words, please.", "refusal")
@@ -164,6 +185,8 @@ def requests(source: Source) -> list[Turn]:
     """One or two requests out of depth, at times keys hit at random."""
     if source.chance(0.06):
         return [nonsense(source)]
+    if source.chance(0.12):
+        return [pasted(source)]
     turns = [request(source) for _ in range(source.choose([1, 1, 1, 2]))]
     if source.chance(0.15):
         turns.append(
