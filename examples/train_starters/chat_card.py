@@ -79,8 +79,8 @@ generators for everything else. No weights and no text of another model were use
 
 ## Limits
 
-It was trained briefly and is small: sums, spelling and sorting are mostly wrong, figures on countries
-often are, and it can misread any request. It does not reliably recognise a person in danger, so it
+It was trained briefly and is small: sums, spelling, sorting and figures on countries are wrong now
+and then, and it can misread any request. It does not reliably recognise a person in danger, so it
 must not be used where that matters. It speaks English only, knows nothing newer than its data
 and cannot look anything up. Do not rely on it for health, law, money or safety. For anything
 larger, load a bigger model in the Registry tab.

@@ -16,11 +16,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from examples.train_starters import card, chat, checkpoint
 from examples.train_starters.budget import learning_rate
 from examples.train_starters.chat_batches import IGNORED, Encoder, held_out_turns
-from examples.train_starters.chat_data import dialogues, numbers
+from examples.train_starters.chat_data import app, dialogues, numbers, refusal
 from examples.train_starters.chat_data.alike import alike
 from examples.train_starters.chat_data.turns import Dialogue
 from examples.train_starters.chat_data.wording import Source, held_out, normalised
 from examples.train_starters.chat_eval.free import FreeTurn, free_dialogues, fresh_dialogues
+from inference_chat import ui
 
 COUNTRY = {
     "name": "Germany",
@@ -101,6 +102,19 @@ def test_what_was_told_last_is_what_is_remembered(conversations):
                 checked += 1
                 assert asked.group(1) == name
     assert checked > 20
+
+
+def test_what_is_said_of_the_tabs_is_said_of_every_tab_there_is():
+    tabs = [*ui.TABS]
+    assert sorted(app.TABS) == sorted([*tabs, app.ASKED])
+    assert all(app.TABS[tab][0].startswith(f"= The {tab} tab ") for tab in tabs)
+    (listed,) = (answer for _, answer in app.TOPICS if "tabs:" in answer)
+    assert all(tab in listed for tab in tabs)
+
+
+def test_what_is_pasted_stands_in_lines_below_the_request():
+    turns = [refusal.pasted(Source(random.Random(seed))) for seed in range(50)]
+    assert all(turn.user.count("\n") >= 1 and turn.answer in turn.accepted for turn in turns)
 
 
 def test_facts_are_those_of_the_data(conversations):
