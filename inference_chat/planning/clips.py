@@ -61,11 +61,12 @@ def about_clip(question: ClipQuestion, watched: Watched, book: Book) -> str:
         parts.append(moves(question, watched, book))
     if of_scenes and watched.cuts is not None:
         parts.append(f"{_scenes(len(watched.scenes))}.")
-    if question.cuts or (question.whole and watched.cuts and not question.part and not question.scenes):
+    if question.cuts or (question.whole and watched.cuts and not question.part):
         parts.append(cuts(watched, book))
     if question.said or (question.whole and not (question.part or (question.scenes and watched.silent))):
         parts.append(said(watched, book))
-    return " ".join(part for part in parts if part)
+    lines = any("\n" in part for part in parts)
+    return ("\n" if lines else " ").join(part for part in parts if part)
 
 
 def _scenes(number: int) -> str:

@@ -132,7 +132,8 @@ SCENES = Watched(
         (
             "Summarise the clip with times.",
             "0:00.0–0:02.0: the red star moves to the left [1] and the blue circle stays where it is [2].\n"
-            "0:02.0–0:04.1: the green ring moves to the right [3] and the pink heart appears at 0:03.0 [4].",
+            "0:02.0–0:04.1: the green ring moves to the right [3] and the pink heart appears at 0:03.0 [4].\n"
+            "There is a cut at 0:02.0 [5].",
         ),
         ("what happens first?", "The red star moves to the left from 0:00.0 to 0:02.0 [1]."),
         (

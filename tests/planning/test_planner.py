@@ -117,9 +117,10 @@ async def test_a_clip_is_summed_up_with_times(service: Service):
     for more in ({"group": "multimodal"}, {"task": "video-text-to-text"}):
         job = await service.infer(ANNE, prompt="Summarise the clip with times", media=[clip], **more)
         text = (await job.result()).text
-        first, second = text.split("\n")
+        first, second, cut = text.split("\n")
         assert first.startswith("0:00.0–0:03.0: the red circle moves to the right [1]")
         assert second.startswith("0:03.0–0:06.0: the blue square stays where it is [2]")
+        assert cut.startswith("There is a cut at 0:03.0 [3]")
         assert job.request.model == "auto@1.0.0"
 
 
