@@ -64,6 +64,7 @@ TIMED = frozenset({"audio/mp4", "video/mp4", "video/webm", "audio/ogg", "image/g
 UNREADABLE = frozenset({"image/heic", "application/pdf", "image/svg+xml"})
 
 
+EXPECTED: Final[dict[Kind, str]] = {"image": "A picture", "audio": "A sound", "video": "A clip"}
 HEAD: Final = 4096  # bytes of a file that tell what it is
 
 
@@ -88,7 +89,7 @@ def check(data: bytes, kind: Kind, limits: Limits) -> str:
     if found is None:
         raise BadMedia(f"This is no {kind} file, whatever its name says. Send {READABLE[kind]}.")
     if not found.startswith(kind) and (kind == "image" or found not in TIMED):
-        raise BadMedia(f"A file with {kind} was expected and this is {found}. Send {READABLE[kind]}.")
+        raise BadMedia(f"{EXPECTED[kind]} was expected, and this is {found}. Send {READABLE[kind]}.")
     return found
 
 

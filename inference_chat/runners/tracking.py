@@ -62,7 +62,7 @@ class TrackingOptions(ShownOptions):
         (),
         max_length=20,
         description="Count crossings of lines, each [[x, y], [x, y]] in pixels of the clip; "
-        "`in` is downwards over a line drawn from left to right.",
+        "`in` is downwards over a line drawn from left to right. All of a box has to be over it.",
     )
     zones: tuple[Corners, ...] = Field(
         (), max_length=20, description="Count objects in polygons, each [[x, y], …] in pixels of the clip."
