@@ -126,3 +126,24 @@ def animatediff() -> Any:
     return AnimateDiffPipeline(
         kl(), encoder, words, unet(), motion, DDIMScheduler(beta_schedule="linear", clip_sample=False)
     )
+
+
+def latte() -> Any:
+    from diffusers import DDIMScheduler, LattePipeline, LatteTransformer3DModel
+
+    encoder, words = t5()
+    model = LatteTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=4,
+        out_channels=8,
+        num_layers=1,
+        cross_attention_dim=16,
+        sample_size=8,
+        patch_size=2,
+        norm_type="ada_norm_single",
+        norm_elementwise_affine=False,
+        caption_channels=16,
+        video_length=6,
+    )
+    return LattePipeline(words, encoder, kl(), model, DDIMScheduler(clip_sample=False))

@@ -19,7 +19,7 @@ from inference_chat.schema import Media, Request
 from inference_chat.tasks import Task
 from tests import tiny
 
-from .diffusers_clips import animatediff, cogvideox, ltx, wan
+from .diffusers_clips import animatediff, cogvideox, latte, ltx, wan
 from .diffusers_pictures import (
     ddpm,
     dit,
@@ -51,6 +51,7 @@ CLIPS: dict[str, Callable[[], Any]] = {
     "Wan": wan,
     "CogVideoX": cogvideox,
     "AnimateDiff": animatediff,
+    "Latte": latte,
 }
 OTHERS: dict[str, Callable[[], Any]] = {
     "Medium": medium_diffusion,

@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "Wan": {"width": 32, "height": 32, "num_frames": 5},
     "CogVideoX": {"num_frames": 9},
     "AnimateDiff": {"num_frames": 4},
+    "Latte": {"width": 64, "height": 64, "num_frames": 6},
     "CogVideoXImage": {"num_frames": 9},
 }
 
@@ -74,6 +75,7 @@ def test_a_clip_begins_with_a_picture(runners: Any, kind: str, photo: Path):
     [
         ("LTX", 10, "10 frames, only one frame more than a multiple of 4: 9 would work"),
         ("AnimateDiff", 9, "9 frames, only at most 8 frames: 8 would work"),
+        ("Latte", 8, "8 frames, only as many as it was made for: 6 would work"),
     ],
 )
 def test_lengths_a_model_cannot_do_are_refused(runners: Any, kind: str, frames: int, hint: str):

@@ -75,7 +75,7 @@ def plan(pipe: Any, way: Way, request: Request, name: str, meter: Meter, patienc
     given |= {"strength": getattr(options, "strength", None), "guidance_scale": options.guidance_scale}
     if isinstance(options, ClipOptions):
         fps = options.fps or fps_of(pipe, frames)
-        given |= {"num_frames": frames, "fps": round(fps), "frame_rate": fps}
+        given |= {"num_frames": frames, "video_length": frames, "fps": round(fps), "frame_rate": fps}
     fixed = {"output_type": "pil", "use_resolution_binning": False, "clean_caption": False, "batch_size": 1}
     taken = parameters_of(pipe)
     arguments = {key: value for key, value in (given | fixed).items() if key in taken and value is not None}

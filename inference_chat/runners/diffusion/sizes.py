@@ -132,12 +132,16 @@ def frames_of(pipe: Any, name: str, asked: int | None) -> int:
     if asked is not None and fits != asked:
         step, most = time_step_of(pipe), _most_frames(pipe)
         rule = f"one frame more than a multiple of {step}" if step > 1 else f"at most {most} frames"
+        if _only_frames(pipe):
+            rule = "as many as it was made for"
         raise InvalidRequest(f"{name} cannot make {asked} frames, only {rule}: {fits} would work.")
     return fits
 
 
 def frames_like(pipe: Any, frames: int) -> int:
     """The possible number of frames that is closest."""
+    if only := _only_frames(pipe):
+        return only
     step, most = time_step_of(pipe), _most_frames(pipe)
     fits = max(1, round((frames - 1) / step) * step + 1)
     return min(fits, most) if most else fits
@@ -147,6 +151,12 @@ def _most_frames(pipe: Any) -> int | None:
     config = getattr(getattr(pipe, "motion_adapter", None), "config", None)
     most = getattr(config, "motion_max_seq_length", None)
     return int(most) if most else None
+
+
+def _only_frames(pipe: Any) -> int | None:
+    """Of models that number the frames (Latte's): neither fewer nor more."""
+    only = getattr(config_of(pipe), "video_length", None)
+    return int(only) if only else None
 
 
 def fps_of(pipe: Any, frames: int) -> float:
