@@ -57,6 +57,7 @@ STARTERS: Mapping[str, Callable[[Given, Path], None]] = {
     "vision-chat": _fitted("vision_chat", detector="detector"),
     "video": _fitted("video"),
     "painter": _fitted("painter"),
+    "animator": _fitted("animator", drawer="painter", watching="video"),
     "listener": _listener,
     "ears": _fitted("ears"),
     "reader": _fitted("reader"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+_TABLES = ("embed", "lm_head", "shared.weight", "relative_attention_bias")
+"""Matrices whose rows are looked up, one by one (the last two are T5's)."""
+
 
 class Optimizers:
     """Both optimisers as one, with a common factor on their peak rates.
@@ -22,7 +25,7 @@ class Optimizers:
             if filters and parameter.ndim >= 4 and parameter[0].numel() > 64:
                 self._flat.append((parameter, nn.Parameter(parameter.data.view(len(parameter), -1))))
                 continue
-            hidden = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
+            hidden = parameter.ndim == 2 and not any(table in name for table in _TABLES)
             (matrices if hidden else others).append(parameter)
         matrices += [flat for _, flat in self._flat]
         self._all: list[torch.optim.Optimizer] = [

@@ -104,6 +104,16 @@ GOALS: Mapping[str, Goal] = {
         },
         (0.95, 0.9),
     ),
+    "starter-animator": Goal(
+        "text-to-video",
+        "motion as asked ≥ 0.85, judged by starter-video",
+        lambda measured: {
+            "motion": measured["figures"]["test"]["motion"],
+            "motion and thing": measured["figures"]["test"]["both"],
+            "motion, new combinations": measured["figures"]["compositional"]["motion"],
+        },
+        (0.85,),
+    ),
     "starter-listener": Goal(
         "automatic-speech-recognition",
         "word error ≤ 0.03 for new voices, noise included",
