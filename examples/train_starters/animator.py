@@ -24,14 +24,14 @@ from examples.train_starters.fitting import Batch, Fitting, Plan
 from examples.train_starters.shapes_world import render, stream
 from examples.train_starters.text_tokenizer import train_tokenizer
 
-WATCHING = Path("model_cards/starter-video")
+WATCHING = Path(__file__).parents[2] / "model_cards" / "starter-video"
 WINDOW = 16
 STEPS = 1000
 UNSAID = 0.1
-USES = 4
-TOGETHER = 256
+USES = 8
+TOGETHER = 128
 """Frames in a batch."""
-GROWTH = {0.22: 1, 0.6: 4, 0.8: 8, 1.0: FRAMES}
+GROWTH = {0.93: 4, 1.0: FRAMES}
 """Up to which share of the training so many frames of a clip are learnt from."""
 
 
@@ -178,11 +178,12 @@ class Animator(nn.Module):
 
 
 def film_loss(animator: Animator, batch: Batch, progress: float) -> torch.Tensor:
-    """The squared error of the velocity at random times, spread evenly over the batch."""
+    """The squared error of the velocity at random times, spread over the batch, the more the noisier: where a
+    thing is, is settled in much noise."""
     latents = batch["latents"]
     noise = torch.randn_like(latents)
     shares = (torch.randperm(len(latents)) + torch.rand(len(latents))) / len(latents)
-    when = (shares * STEPS).long().to(latents.device)
+    when = (shares.sqrt() * STEPS).long().to(latents.device)
     laws = scheduler()
     velocity = animator(laws.add_noise(latents, noise, when), when, batch)
     return functional.mse_loss(velocity.float(), laws.get_velocity(latents, noise, when))

@@ -42,7 +42,8 @@ A small video diffusion transformer ({millions:.1f} M parameters, {megabytes} MB
 films one coloured shape as told: "a red circle moving left on yellow". Loads as LattePipeline.
 
 It knows one world: one {shapes} in {colours}, on a plain background of ten colours, in {frames} frames of
-{side} x {side} pixels. What it can be told to do: {moves}.
+{side} x {side} pixels. What it can be told to do: {moves}. A motion is always the same, whatever
+the seed: where a thing begins, how large it is and how far it goes were not drawn by lot in what it learnt from.
 
 ## Measured
 
@@ -65,9 +66,10 @@ Per motion, on wishes like those of training:
 An autoencoder to a quarter of the side, which began as starter-painter's, {error:.1f} dB on frames never
 seen; then a T5 encoder of {words} wide and a transformer of {layers} times two blocks, {width} wide, which
 looks within frames and then along time (arXiv:2401.03048), {patch} x {patch} latents a token; velocity
-prediction to zero terminal signal (arXiv:2305.08891). It learnt from single frames first, then from four of a
-clip's frames, eight, all: clips cost as much as frames do. Muon on matrices, AdamW on the rest, averaged
-weights, fp16. To train it anew, or on from these weights:
+prediction to zero terminal signal (arXiv:2305.08891). It learnt from four of a clip's frames at a time, each
+with its number, then from eight, then from all: four clips for the price of one. Muon on matrices, AdamW on
+the rest, averaged weights, fp16. These weights began with 20 minutes of clips in which things were anywhere,
+single frames first, so the seed alone does not give them again. To train it anew, or on from these weights:
 
 ```
 python -m examples.train_starters animator
@@ -80,7 +82,7 @@ from elsewhere.
 ## Limits
 
 It films {frames} frames of {side} x {side} pixels and nothing but one of these shapes in one of these
-motions; other words are guessed at. {missed}
+motions; other words are guessed at. The seed changes little. {missed}
 
 ## Sample
 

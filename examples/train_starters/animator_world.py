@@ -10,9 +10,10 @@ from PIL import Image
 
 from examples.train_starters.painter_world import PAINTED, read
 from examples.train_starters.questions import with_article
-from examples.train_starters.shapes_world import HELD_OUT, Clip, Split, clip
+from examples.train_starters.shapes_world import HELD_OUT, Clip, Split, background, place, solo
 
 SIDE, FRAMES = 64, 16
+RADIUS = 0.16
 STEADY = 0.75
 """The share of the frames that must show what was asked for."""
 # In the order of starter-video's labels; "swap" needs two things.
@@ -52,17 +53,18 @@ class Wish:
 def filmed(rng: random.Random, split: Split, motion: str | None = None) -> tuple[Clip, Wish]:
     """A clip of one thing and the wish that it fulfils; the motion is drawn by lot where none is given.
 
-    A "compositional" clip has a colour with a shape that training never sees.
+    A motion is always the same: where a thing begins and how far it goes is not drawn by lot. A
+    "compositional" clip has a colour with a shape that training never sees.
     """
     kind = motion or rng.choice(list(MOVES))
-    while True:
-        if kind == "still":
-            film = clip(rng, split, SIDE, FRAMES, moving=0, still=1, world=FILMED)
-        else:
-            film = clip(rng, split, SIDE, FRAMES, kind, world=FILMED)
-        thing = film.motions[0].thing
-        if split != "compositional" or (thing.colour, thing.shape) in HELD_OUT:
-            return film, Wish(thing.name, kind, film.frames[0].scene.background.colour)
+    pairs = FILMED.pairs(split)
+    pair = rng.choice([pair for pair in pairs if pair in HELD_OUT] if split == "compositional" else pairs)
+    drawn = place(rng, pair, FILMED.sizes, SIDE, (), FILMED)
+    assert drawn is not None
+    thing = replace(drawn, x=SIDE / 2, y=SIDE / 2, radius=RADIUS * SIDE, angle=0.0)
+    behind = background(rng, FILMED, {thing.colour})
+    film = solo(random.Random(kind), thing, kind, behind, SIDE, FRAMES)
+    return film, Wish(thing.name, kind, behind.colour)
 
 
 def shows(wish: Wish, frames: Sequence[Image.Image]) -> bool:

@@ -12,7 +12,7 @@ Scenes of "train", "validation" and "test" are alike; "compositional" ones have 
 a number of objects, that none of the others has, so a figure on them tells what generalises.
 """
 
-from .clips import MOTIONS, Clip, Frame, Motion, clip, render_clip
+from .clips import MOTIONS, Clip, Frame, Motion, clip, render_clip, solo
 from .render import index_map, mask, pixels, render
 from .scenes import Background, Box, Scene, Thing, background, overlap, place, scene
 from .words import (
@@ -60,5 +60,6 @@ __all__ = [
     "render",
     "render_clip",
     "scene",
+    "solo",
     "stream",
 ]

@@ -121,11 +121,25 @@ def _shot(
     things = _things(rng, split, pixels, len(kinds), world)
     kinds = kinds[: len(things)]
     behind = background(rng, world, {thing.colour for thing in things})
-    things = [_start(thing, kind, pixels) for thing, kind in zip(things, kinds, strict=True)]
-    paths = [_path(rng, things, kinds, which, frames, pixels) for which in range(len(things))]
+    things, paths = _moved(rng, things, kinds, frames, pixels)
     noise, noise_at = rng.uniform(0, world.noise), rng.randrange(1 << 15)
     scenes = [_frame(paths, when, behind, pixels, noise, noise_at + when) for when in range(frames)]
     return scenes, [Motion(kind, thing, at) for kind, thing in zip(kinds, things, strict=True)]
+
+
+def solo(rng: random.Random, thing: Thing, kind: str, behind: Background, pixels: int, frames: int) -> Clip:
+    """A clip without noise in which a given thing does `kind`, alone; `rng` draws how far and how fast."""
+    (moved,), paths = _moved(rng, [thing], [kind], frames, pixels)
+    scenes = [_frame(paths, when, behind, pixels, 0.0, 0) for when in range(frames)]
+    return Clip(tuple(Frame(scene, 0) for scene in scenes), (Motion(kind, moved, 0),), ())
+
+
+def _moved(
+    rng: random.Random, things: list[Thing], kinds: list[str], frames: int, pixels: int
+) -> tuple[list[Thing], list[list[Thing | None]]]:
+    """The things where they begin, and the path of each."""
+    things = [_start(thing, kind, pixels) for thing, kind in zip(things, kinds, strict=True)]
+    return things, [_path(rng, things, kinds, which, frames, pixels) for which in range(len(things))]
 
 
 def _frame(
