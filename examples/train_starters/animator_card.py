@@ -19,8 +19,8 @@ from examples.train_starters.scene_card import columns, facts
 from examples.train_starters.shapes_world import Clip, Split, render, render_clip, stream
 from examples.train_starters.video_card import Watching
 
-TAKES = 12
-GUIDANCE = 3.0
+TAKES = 10
+GUIDANCE = 1.5
 FEW = 11
 GOAL = 0.85
 _FRONT = """---
