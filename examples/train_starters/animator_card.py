@@ -41,15 +41,15 @@ _BODY = """# starter-animator
 A small video diffusion transformer ({millions:.1f} M parameters, {megabytes} MB) trained from scratch that
 films one coloured shape as told: "a red circle moving left on yellow". Loads as LattePipeline.
 
-It knows one world: one {shapes} in {colours}, on a plain background of ten colours, in {frames} frames of
+It knows one world: one of {shapes} in {colours}, on a plain background of ten colours, in {frames} frames of
 {side} x {side} pixels. What it can be told to do: {moves}. A motion is always the same, whatever
 the seed: where a thing begins, how large it is and how far it goes were not drawn by lot in what it learnt from.
 
 ## Measured
 
-With {wishes} wishes that training never saw, of every motion in turn, and half as many "new combinations",
-which ask for colours of shapes that training never showed; {takes} steps, guidance {guidance}. The motion is
-judged by starter-video, thing and background by a judge that reads them off the pixels
+With {wishes} wishes like those of training, of every motion in turn (there are {all:,}, and training showed most),
+and half as many "new combinations", which ask for colours of shapes that training never showed; {takes} steps,
+guidance {guidance}. The motion is judged by starter-video, thing and background by a judge that reads them off the pixels
 (`animator_world.py`): it must see the thing, alone, in three of four frames. Of real clips the two find
 {judge_motion:.1%} and {judge_thing:.1%} as asked.
 
@@ -67,7 +67,7 @@ An autoencoder to a quarter of the side, which began as starter-painter's, {erro
 seen; then a T5 encoder of {words} wide and a transformer of {layers} times two blocks, {width} wide, which
 looks within frames and then along time (arXiv:2401.03048), {patch} x {patch} latents a token; velocity
 prediction to zero terminal signal (arXiv:2305.08891). It learnt from four of a clip's frames at a time, each
-with its number, then from eight, then from all: four clips for the price of one. Muon on matrices, AdamW on
+with its number, in the end from all: four clips for the price of one. Muon on matrices, AdamW on
 the rest, averaged weights, fp16. These weights began with 20 minutes of clips in which things were anywhere,
 single frames first, so the seed alone does not give them again. To train it anew, or on from these weights:
 
@@ -134,6 +134,11 @@ class Judge:
 def wishes(split: Split, number: int) -> list[Wish]:
     """As many wishes, of every motion in turn."""
     return [_wish(split, at)[1] for at in range(number)]
+
+
+def every_wish() -> int:
+    """How many wishes like those of training there are; a thing is never on its own colour."""
+    return len(FILMED.pairs("train")) * len(MOVES) * (len(FILMED.grounds) - 1)
 
 
 def figures(asked: Sequence[Wish], found: Sequence[tuple[str, bool]]) -> dict[str, float]:
@@ -203,6 +208,7 @@ def finish(folder: Path, watching: Path, training: dict[str, object], number: in
         frames=FRAMES,
         side=SIDE,
         wishes=number,
+        all=every_wish(),
         takes=TAKES,
         guidance=GUIDANCE,
         judge_motion=measured["judge"]["motion"],
