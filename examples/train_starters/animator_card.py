@@ -82,7 +82,8 @@ from elsewhere.
 ## Limits
 
 It films {frames} frames of {side} x {side} pixels and nothing but one of these shapes in one of these
-motions; other words are guessed at. The seed changes little. {missed}
+motions; other words are guessed at. The seed changes little. Shapes are less sure than motions, above all circles, which come
+out angular. {missed}
 
 ## Sample
 

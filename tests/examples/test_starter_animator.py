@@ -8,6 +8,7 @@ import pytest
 from examples.train_starters import card
 from examples.train_starters.animator_card import Filmer, Judge, few
 from examples.train_starters.animator_world import FRAMES, Wish
+from examples.train_starters.painter_world import read
 from inference_chat.errors import InvalidRequest
 from inference_chat.events import VideoReady
 from inference_chat.media import open_clip
@@ -63,7 +64,11 @@ def test_the_app_films_what_is_asked_for(runner, prompt, wish):
         clips.append(list(open_clip(made.video.data).frames))
         assert made.frame_count == len(clips[-1]) == FRAMES
     seen = Judge(WATCHING)([wish] * 3, clips)
-    assert sum(motion == wish.motion and thing for motion, thing in seen) >= 2
+    assert sum(motion == wish.motion for motion, _ in seen) >= 2
+    for clip in clips:
+        ground, found = read(clip[FRAMES // 2])
+        assert ground == wish.ground
+        assert {thing.colour for thing in found} == {wish.thing.split()[0]}
 
 
 def test_another_length_is_refused(runner):
