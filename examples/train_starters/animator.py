@@ -207,11 +207,11 @@ def film_batches(
     for _ in range(USES):
         rng.shuffle(made)
         for start in range(0, len(made), size):
-            latents, numbers, prompts = zip(*made[start : start + size], strict=True)
-            said = ["" if rng.random() < UNSAID else prompt for prompt in prompts]
+            part = made[start : start + size]
+            said = ["" if rng.random() < UNSAID else prompt for _, _, prompt in part]
             yield {
-                "latents": torch.stack(latents),
-                "numbers": torch.stack(numbers),
+                "latents": torch.stack([latents for latents, _, _ in part]),
+                "numbers": torch.stack([which for _, which, _ in part]),
                 "said": torch.tensor([int(bool(text)) for text in said]),
                 **tokens(known, said),
             }
@@ -224,7 +224,7 @@ def encoded(coder: Any, pixels: torch.Tensor) -> torch.Tensor:
     with torch.autocast(coder.device.type, torch.bfloat16):
         codes = coder.encode(flat).latent_dist.mode().float()
     scaled: torch.Tensor = codes * coder.config.scaling_factor
-    return scaled.unflatten(0, pixels.shape[:2]).transpose(1, 2)
+    return scaled.view(*pixels.shape[:2], *scaled.shape[1:]).transpose(1, 2)
 
 
 def train_coder(plan: Plan, coder: AutoencoderKL) -> AutoencoderKL:
