@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.runners.diffusers_models import drawn, film, open_runner
 CARDS = Path(__file__).parents[2] / "model_cards"
 FOLDER, WATCHING = CARDS / "starter-animator", CARDS / "starter-video"
 MEASURED = json.loads((FOLDER / "eval.json").read_text(encoding="utf-8"))
-OPTIONS = {"width": 64, "height": 64, "steps": 10, "guidance_scale": 1.5}
+OPTIONS: dict[str, Any] = {"width": 64, "height": 64, "steps": 10, "guidance_scale": 1.5}
 FEW_LESS = 0.19
 """Two clips of eleven: processors round differently, and a thing is recognised or not."""
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+from typing import Any
 
 import pytest
 import torch
@@ -79,7 +80,8 @@ def test_frames_of_a_clip_keep_their_numbers():
 def test_all_frames_are_numbered_as_the_transformer_numbers_them():
     torch.manual_seed(0)
     net = animator.transformer(TINY, 4, 16)
-    made = animator.Animator(torch.nn.Module(), net)
+    text: Any = torch.nn.Module()
+    made = animator.Animator(text, net)
     noisy, when, words = torch.randn(2, 4, FRAMES, 16, 16), torch.tensor([5, 900]), torch.randn(2, 3, 32)
     given = {"hidden_states": noisy, "timestep": when, "encoder_hidden_states": words}
     plain = net(**given).sample
