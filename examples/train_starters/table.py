@@ -18,8 +18,8 @@ _HEAD = """# The starters
 
 Our own small models, one for every kind of work, trained from scratch by `python -m examples.train_starters`
 on data made from a seed. All figures were measured on the weights in these folders (`eval.json`), on what
-training never saw, or as the card says; each says on what, and what the model cannot do. This page is written by
-`python -m examples.train_starters.table`.
+training never saw, or as the card says; each says on what, and what the model cannot do. This page is
+written by `python -m examples.train_starters.table`.
 
 {table}
 
