@@ -15,7 +15,7 @@ from examples.train_starters.questions import plural
 from examples.train_starters.scene_batches import picture, to_pixels
 from examples.train_starters.shapes_world import COLOURS, SHAPES, SIZES, Scene, World, stream
 from examples.train_starters.vision_talk import (
-    TWO_PICTURES,
+    PRACTISED,
     Asking,
     Turn,
     changed,
@@ -32,6 +32,10 @@ SYSTEM = ("You are a helpful assistant.", "You are a friendly assistant.", "Answ
 # How often a kind is asked of a picture that many things are asked of, and what is asked once at most.
 _OFTEN = {"count": 5, "exist": 2, "color": 1, "shape": 1, "size": 1, "where": 2, "relation": 3, "check": 2}
 _ONCE = {"describe": 0.6, "background": 0.3, "biggest": 0.4}
+# Of how many things the pictures are: the more, the more is mistaken.
+_COUNTS = (0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5)
+# What two pictures are asked: what changed has one answer, so other pictures teach more than more questions.
+_PAIR = ("compare", "compare", *("compare_count",) * 4)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def talk(rng: random.Random, world: World, turns: int = 20) -> Talk:
     """Questions for training: each alone or in a conversation, about one picture, one after another, or two
     side by side."""
     asking = Asking(rng, "train", world)
-    first = draw(rng, "train", world)
+    first = draw(rng, "train", world, _COUNTS)
     system = rng.choice(SYSTEM) if rng.random() < 0.1 else ""
     fate = rng.random()
     if fate < 0.46:
@@ -60,12 +64,11 @@ def talk(rng: random.Random, world: World, turns: int = 20) -> Talk:
     if fate < 0.56:
         return Talk((first,), tuple(_asked(asking, first, rng.randint(2, 8))), 0, system)
     if fate < 0.63:
-        second = draw(rng, "train", world)
+        second = draw(rng, "train", world, _COUNTS)
         before = _asked(asking, first, 3)
         return Talk((first, second), (*before, *_asked(asking, second, 4)), len(before), system)
-    second, told = changed(asking, first)
-    kinds = rng.choices(TWO_PICTURES, (3, 2), k=turns // 2)
-    asked = two_pictures(asking, first, second, told, kinds)
+    second, told = changed(asking, first, PRACTISED)
+    asked = two_pictures(asking, first, second, told, _PAIR)
     return Talk((first, second), tuple(asked), 0, system, True)
 
 

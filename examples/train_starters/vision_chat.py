@@ -42,6 +42,10 @@ WINDOW = 2048
 # norm's weights and those of attention begin.
 _WORD, _NAME, _LOUD, _LAST, _LIKENESS, _BROUGHT = 0.2, 2.0, 5.0, 0.5, 0.06, 0.6
 _NAMES = (*SHAPES, *COLOURS, *SIZES)
+# The peak rates of the eye, of an eye that is trained on, and of a decoder that is.
+_EYE, _EYE_ON, _ON = 2e-3, 1e-3, 2e-3
+# Of the scenes that a grown eye learns from, the share that is full of small things.
+_CROWDS = 0.5
 TEMPLATE = (
     "{%- for message in messages -%}"
     "{{- '<|' + message['role'] + '|>' -}}"
@@ -149,6 +153,8 @@ class Talker(nn.Module):
     def __init__(self, llava: LlavaForConditionalGeneration) -> None:
         super().__init__()
         self.llava = llava
+        # On a processor this learns a third quicker than the fused attention.
+        self.llava.model.language_model.set_attn_implementation("eager")
         self.eye.requires_grad_(False)
         self.llava.model.multi_modal_projector.requires_grad_(False)
 
@@ -176,10 +182,20 @@ def logits(talker: Talker, batch: Batch, taught: torch.Tensor) -> torch.Tensor:
         at_pictures[..., None], llava.model.multi_modal_projector(cells).to(embedded.dtype)
     )
     hidden = llava.model.language_model(
-        inputs_embeds=embedded, attention_mask=batch["seen"], position_ids=batch["places"], use_cache=False
+        inputs_embeds=embedded,
+        attention_mask=added(batch["seen"]),
+        position_ids=batch["places"],
+        use_cache=False,
     ).last_hidden_state
     expected: torch.Tensor = llava.lm_head(hidden[taught])
     return expected.float()
+
+
+def added(seen: torch.Tensor) -> torch.Tensor:
+    """What attention adds to its scores, of which tokens see which."""
+    kind = seen.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+    return torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)
 
 
 def loss(talker: Talker, batch: Batch, progress: float) -> torch.Tensor:
@@ -189,6 +205,18 @@ def loss(talker: Talker, batch: Batch, progress: float) -> torch.Tensor:
     next_ids = functional.pad(batch["ids"][:, 1:], (0, 1))[taught]
     each = functional.cross_entropy(logits(talker, batch, taught), next_ids, reduction="none")
     return (each * weights[taught]).sum() / weights.sum()
+
+
+@torch.no_grad()
+def say(llava: LlavaForConditionalGeneration, tower: vision_tower.Tower) -> int:
+    """Gives the projector what the eye's head says; in how many of its numbers."""
+    first: Any = llava.model.multi_modal_projector.linear_1
+    said = tower.head.weight.clone(), tower.head.bias.clone()
+    for part in said:
+        part[-len(COLOURS) :] -= part[-len(COLOURS) :].mean(0)
+    rows = min(len(said[0]), len(first.weight))
+    first.weight[:rows], first.bias[:rows] = said[0][:rows], said[1][:rows]
+    return rows
 
 
 @torch.no_grad()
@@ -202,11 +230,7 @@ def begin_as_dictionary(
     projector: Any = llava.model.multi_modal_projector
     embeddings: Any = llava.get_input_embeddings()
     words = embeddings.weight.normal_(0, _WORD)
-    said = tower.head.weight.clone(), tower.head.bias.clone()
-    for part in said:
-        part[-len(COLOURS) :] -= part[-len(COLOURS) :].mean(0)
-    rows = min(len(said[0]), len(projector.linear_1.weight))
-    projector.linear_1.weight[:rows], projector.linear_1.bias[:rows] = said[0][:rows], said[1][:rows]
+    rows = say(llava, tower)
     meaning = torch.randn_like(projector.linear_2.weight) * _WORD / _LOUD
     meaning[:, rows:] = 0
     meaning[:, PARTS["centre"] + len(_NAMES) : sum(PARTS.values())] *= 0.4
@@ -251,12 +275,25 @@ def begin_with_looking(llava: LlavaForConditionalGeneration) -> None:
     text.norm.weight.fill_(_LAST)
 
 
-def train_tower(plan: Plan, world: World, shape: Shape, detector: Path | None) -> vision_tower.Tower:
-    """The eye, trained or taken up."""
-    tower = vision_tower.Tower(vision_tower.vision_config(shape.widths, shape.eye))
-    if detector is not None:
+def train_tower(plan: Plan, world: World, tower: vision_tower.Tower, crowds: float) -> None:
+    """Trains the eye, or takes it up; `crowds` is the share of scenes full of small things."""
+    Fitting(
+        plan, tower, vision_tower.loss, lambda at: vision_tower.batches(world, plan.seed, at, crowds=crowds)
+    ).run()
+
+
+def see(
+    plan: Plan, world: World, llava: LlavaForConditionalGeneration, detector: Path | None, grown: bool
+) -> vision_tower.Tower:
+    """The model's eye, trained from the detector's convolutions or, where it is `grown`, trained on."""
+    tower = vision_tower.Tower(llava.config.vision_config)
+    eye: Any = llava.model.vision_tower
+    if grown:
+        tower.begin_as_grown(eye, llava.model.multi_modal_projector.linear_1)
+    elif detector is not None:
         tower.begin_as(detector)
-    Fitting(plan, tower, vision_tower.loss, lambda at: vision_tower.batches(world, plan.seed, at)).run()
+    train_tower(plan, world, tower, _CROWDS if grown else 0.0)
+    eye.load_state_dict(tower.eye.state_dict())
     return tower
 
 
@@ -271,23 +308,25 @@ def train(
 ) -> Fitting:
     """Trains eye and decoder, exports, measures and writes the card.
 
-    `start` is a folder to go on from; the eye begins with the convolutions of the folder `detector`.
+    `start` is a folder to go on from, its eye first; a new eye begins with the convolutions of `detector`.
     """
     torch.manual_seed(plan.seed)
     known = tokenizer(start or plan.work / "tokenizer", world)
     llava = LlavaForConditionalGeneration(config(known, shape))
     if start is not None:
         llava = LlavaForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
-    elif not (plan.work / "checkpoint.pt").exists():
-        eye = replace(
-            plan, work=plan.work / "tower", filters=True, rate=2e-3, minutes=plan.minutes * tower_share
-        )
-        tower = train_tower(eye, world, shape, detector)
-        llava.model.vision_tower.load_state_dict(tower.eye.state_dict())
-        begin_with_looking(llava)
-        begin_as_dictionary(llava, tower, known)
+    if not (plan.work / "checkpoint.pt").exists():
+        eye = replace(plan, work=plan.work / "tower", filters=True, minutes=plan.minutes * tower_share)
+        eye = replace(eye, rate=_EYE if start is None else _EYE_ON)
+        tower = see(eye, world, llava, detector, grown=start is not None)
+        if start is None:
+            begin_with_looking(llava)
+            begin_as_dictionary(llava, tower, known)
+        else:
+            say(llava, tower)
     encoder = Encoder(known)
-    talk_plan = replace(plan, minutes=plan.minutes * (1 - tower_share))
+    rate = plan.rate if start is None else _ON
+    talk_plan = replace(plan, rate=rate, minutes=plan.minutes * (1 - tower_share))
     talker = Talker(llava)
     fitting = Fitting(talk_plan, talker, loss, lambda at: batches(encoder, world, plan.seed, at))
     fitting.run()

@@ -12,6 +12,7 @@ from examples.train_starters.questions import RELATIONS, Split, ask, plural, wit
 from examples.train_starters.scene_batches import SIDE
 from examples.train_starters.shapes_world import COLOURS, COUNTS, Scene, Thing, World, overlap, place
 from examples.train_starters.vision_tower import cell
+from examples.train_starters.vision_wordings import wording
 
 MARGIN = 0.10
 # What people say before a question.
@@ -21,6 +22,11 @@ _BEFORE = (
     "let me know", "one more:",
 )  # fmt: skip
 _EDGE = 0.04
+# How often a training question is in a wording that only this starter learns from.
+_MORE = 0.5
+# What may change from a picture to the next, and how often in training: what is mistaken most comes often.
+CHANGES = ("nothing", "gone", "new", "color", "shape")
+PRACTISED = ("nothing", "gone", "new", "color", "color", "color", "shape", "shape", "shape")
 ONE_PICTURE = (
     "describe", "count", "exist", "color", "shape", "size", "biggest", "where", "relation", "check",
     "background",
@@ -59,12 +65,17 @@ class Asking:
 
     def ask(self, kind: str, **slots: str) -> str:
         """A question as people type it."""
-        text = ask(self.rng, kind, self.split, **slots)
+        text = self._worded(kind, slots)
         if self.rng.random() < 0.3:
             text = text.rstrip("?.")
         if self.split == "train" and self.rng.random() < 0.3:
             text = f"{self.rng.choice(_BEFORE)} {text}"
         return text
+
+    def _worded(self, kind: str, slots: dict[str, str]) -> str:
+        more = self.split == "train" and self.rng.random() < _MORE
+        text = wording(self.rng, kind, **slots) if more else None
+        return text or ask(self.rng, kind, self.split, **slots)
 
     def thing(self) -> str:
         """The name of any thing of the world."""
@@ -257,11 +268,11 @@ def one_picture(asking: Asking, scene: Scene, kinds: Iterable[str]) -> list[Turn
     return [turn for kind in kinds if (turn := _MAKERS[kind](asking, scene)) is not None]
 
 
-def changed(asking: Asking, scene: Scene) -> tuple[Scene, str]:
-    """The scene with one change or none, and what changed."""
+def changed(asking: Asking, scene: Scene, changes: Sequence[str] = CHANGES) -> tuple[Scene, str]:
+    """The scene with one of these changes, and what changed."""
     rng, things = asking.rng, list(scene.objects)
     lone = only(scene, lambda thing: thing.name)
-    kind = rng.choice(("nothing", "gone", "new", "color", "shape") if lone else ("nothing", "new"))
+    kind = rng.choice(changes if lone else ("nothing", "new"))
     if kind == "new" and len(things) == COUNTS[-1]:
         kind = "gone" if lone else "nothing"
     if kind == "nothing":

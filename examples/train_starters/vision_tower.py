@@ -50,9 +50,10 @@ PARTS = {
     "below": len(STEPS),
 }
 _SAID = sum(PARTS.values())
-_WEIGHT = (1.0, 1.0, 1.0, 1.0, 0.3, 0.3)
+_WEIGHT = (1.0, 1.5, 1.0, 1.0, 0.3, 0.3)
 _BACKBONE = "model.backbone.model."
 _MOST = 6
+_COUNTS = (0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)
 # A centre so near (in pixels) to a cell's border may belong to either side; the eye settles for one.
 _BORDER = 1.5
 _SHAPE = {name: at for at, name in enumerate(SHAPES)}
@@ -107,6 +108,13 @@ class Tower(nn.Module):
         mine = self.eye.embeddings.backbone.state_dict()
         self.eye.embeddings.backbone.load_state_dict({name: weights[_BACKBONE + name] for name in mine})
 
+    def begin_as_grown(self, eye: DPTModel, said: nn.Linear) -> None:
+        """Takes the eye of a model that reads with it, and the head from the first rows of `said`."""
+        self.eye.load_state_dict(eye.state_dict())
+        rows = min(len(self.head.weight), len(said.weight))
+        with torch.no_grad():
+            self.head.weight[:rows], self.head.bias[:rows] = said.weight[:rows], said.bias[:rows]
+
     def cells(self, pixels: torch.Tensor) -> torch.Tensor:
         """What a language model reads, [batch, GRID * GRID, hidden], of [batch, 3, SIDE, SIDE] in -1 to 1."""
         hidden: torch.Tensor = self.eye(pixels, output_hidden_states=True).hidden_states[-1][:, 1:]
@@ -127,14 +135,21 @@ class Eyesight:
     background: float
 
 
-def draw(rng: random.Random, split: Split, world: World = WORLD) -> Scene:
-    """A scene of none to five objects; in half of them few kinds, so that there is something to count."""
+def draw(rng: random.Random, split: Split, world: World = WORLD, counts: Sequence[int] = _COUNTS) -> Scene:
+    """A scene of so many objects; in half of them few kinds, so that there is something to count."""
     if split == "compositional":
         return draw_scene(rng, split, SIDE, world=world)
     if rng.random() < 0.5:
         shapes = tuple(rng.sample(world.shapes, rng.randint(2, 3)))
         world = replace(world, shapes=shapes, colours=tuple(rng.sample(world.colours, 2)))
-    return draw_scene(rng, split, SIDE, rng.choice((0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)), world=world)
+    return draw_scene(rng, split, SIDE, rng.choice(counts), world=world)
+
+
+def crowd(rng: random.Random, world: World = WORLD) -> Scene:
+    """A training scene of five things, all small or some medium: what an eye that has learnt the rest still
+    mistakes."""
+    sizes = world.sizes[: rng.randint(1, 2)]
+    return draw_scene(rng, "train", SIDE, 5, world=replace(world, sizes=sizes))
 
 
 def cell(x: float, y: float) -> int:
@@ -179,12 +194,19 @@ def batch(scenes: Sequence[Scene], rng: random.Random) -> Batch:
     }
 
 
-def batches(world: World, seed: int, at: int, size: int = 32, number: int = 20) -> Iterator[Batch]:
-    """The batches of the buffer with this number, twice: drawing takes as long as learning."""
+def batches(
+    world: World, seed: int, at: int, size: int = 32, number: int = 20, crowds: float = 0.0
+) -> Iterator[Batch]:
+    """The batches of the buffer with this number, twice: drawing takes as long as learning. `crowds` is the
+    share of scenes that are crowds."""
     drawn = []
     for which in range(number):
         rng = stream("train", at * number + which, seed)
-        drawn.append(batch([draw(rng, "train", world) for _ in range(size)], rng))
+        scenes = [
+            crowd(rng, world) if crowds and rng.random() < crowds else draw(rng, "train", world)
+            for _ in range(size)
+        ]
+        drawn.append(batch(scenes, rng))
         yield drawn[-1]
     yield from drawn
 

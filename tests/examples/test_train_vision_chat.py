@@ -9,7 +9,9 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration
 
-from examples.train_starters import vision_batches, vision_chat, vision_tower
+from examples.train_starters import vision_batches, vision_chat, vision_tower, vision_wordings
+from examples.train_starters.chat_data.wording import expand, normalised
+from examples.train_starters.questions import KINDS
 from examples.train_starters.scene_batches import SIDE
 from examples.train_starters.shapes_world import HELD_OUT, WORLD, Background, Scene, Thing, render, stream
 from examples.train_starters.vision_talk import (
@@ -63,6 +65,29 @@ def test_a_scene_is_described_as_one_reads():
 )
 def test_answers_are_right(kind, word, answer):
     assert {said for asked, said in answers(kind).items() if word in asked} == {answer}
+
+
+@pytest.mark.parametrize("kind", vision_wordings.wordings())
+def test_no_wording_that_is_added_is_one_kept_for_the_test(kind):
+    rng, slots = random.Random(kind), {"thing": "red star", "things": "red stars"}
+
+    def said(wordings, times):
+        return {normalised(expand(rng, one).format_map(slots)) for one in wordings for _ in range(times)}
+
+    added = said(vision_wordings.wordings()[kind], 100)
+    assert len(added) > 50
+    assert not added & said(KINDS[kind].test, 100)
+
+
+def test_some_of_the_added_wordings_are_kept_out_of_training():
+    rng = random.Random(0)
+    learnt, kept = (
+        {vision_wordings.wording(rng, "count", kept, things="stars") for _ in range(3000)}
+        for kept in (False, True)
+    )
+    assert kept
+    assert learnt - kept == learnt
+    assert vision_wordings.wording(rng, "color", shape="star") is None
 
 
 def test_relations_are_the_pictures():
@@ -161,6 +186,34 @@ def test_the_trainer_writes_a_model_that_answers_on_two_pictures(folder):
     assert (inputs["input_ids"] == model.config.image_token_id).sum() == 2 * GRID * GRID
     assert model.generate(**inputs, max_new_tokens=3).shape[0] == 1
     assert not info["missing_keys"]
+
+
+def test_a_folder_is_trained_on_its_eye_first(folder, tmp_path):
+    plan = vision_chat.plan(tmp_path / "out", tmp_path / "work", steps=2)
+    vision_chat.train(plan, shape=TINY, start=folder / "out", per_kind=2)
+    before, after = (
+        LlavaForConditionalGeneration.from_pretrained(path / "out", dtype=torch.float32)
+        for path in (folder, tmp_path)
+    )
+    parts: Any = [
+        (model.model.vision_tower, model.model.multi_modal_projector.linear_1, model.model.language_model)
+        for model in (before, after)
+    ]
+    with torch.no_grad():
+        moved = [
+            max(
+                float((one - other).abs().max())
+                for one, other in zip(old.parameters(), new.parameters(), strict=True)
+            )
+            for old, new in zip(*parts, strict=True)
+        ]
+    # Each moved a little: nothing began anew.
+    assert all(0 < most < 0.1 for most in moved)
+
+
+def test_what_attention_adds_hides_what_is_not_seen():
+    seen = torch.tensor([[True, False], [True, True]])
+    assert vision_chat.added(seen).softmax(-1).tolist() == [[1.0, 0.0], [0.5, 0.5]]
 
 
 def test_the_encoder_writes_what_the_template_writes(folder):

@@ -1,0 +1,44 @@
+"""More wordings that starter-vision-chat learns from, for the kinds of question it took for others.
+
+They lie beside those of `questions.py`, which other starters learn to read and hear too. None of them is a
+wording that is kept for the test.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from pathlib import Path
+
+from examples.train_starters.chat_data.wording import expand, held_out, lines
+
+# What capital letters stand for in the file.
+_PARTS = {
+    "PIC": "(picture|image|scene)",
+    "TWO": "(pictures|images|scenes)",
+    "SECOND": "(second|other|last|new) (picture|image|one)",
+    "SEE": "(do you see|can you see|is there|are there|do you notice|can be seen|do you spot)",
+}
+
+
+@cache
+def wordings() -> dict[str, tuple[str, ...]]:
+    """Each kind's, with (a|b) choices and {slots}."""
+    written = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8")
+    for name, part in _PARTS.items():
+        written = written.replace(name, part)
+    found: dict[str, tuple[str, ...]] = {}
+    for line in lines(written):
+        if line.startswith("["):
+            kind = line.strip("[]")
+        found[kind] = () if line.startswith("[") else (*found[kind], line)
+    return found
+
+
+def wording(rng: random.Random, kind: str, kept: bool = False, **slots: str) -> str | None:
+    """A question of this kind in one of these wordings, None where there are none for the kind.
+
+    Every tenth or so is kept out of training, by its text alone; with `kept` it is one of those.
+    """
+    those = [one for one in wordings().get(kind, ()) if held_out(one) == kept]
+    return expand(rng, rng.choice(those)).format_map(slots) if those else None
