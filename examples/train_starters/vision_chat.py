@@ -286,7 +286,8 @@ def see(
     plan: Plan, world: World, llava: LlavaForConditionalGeneration, detector: Path | None, grown: bool
 ) -> vision_tower.Tower:
     """The model's eye, trained from the detector's convolutions or, where it is `grown`, trained on."""
-    tower = vision_tower.Tower(llava.config.vision_config)
+    shape: Any = llava.config.vision_config
+    tower = vision_tower.Tower(shape)
     eye: Any = llava.model.vision_tower
     if grown:
         tower.begin_as_grown(eye, llava.model.multi_modal_projector.linear_1)

@@ -74,7 +74,7 @@ class Asking:
 
     def _worded(self, kind: str, slots: dict[str, str]) -> str:
         more = self.split == "train" and self.rng.random() < _MORE
-        text = wording(self.rng, kind, **slots) if more else None
+        text = wording(self.rng, kind, slots) if more else None
         return text or ask(self.rng, kind, self.split, **slots)
 
     def thing(self) -> str:

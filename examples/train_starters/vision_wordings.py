@@ -7,6 +7,7 @@ wording that is kept for the test.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -27,15 +28,11 @@ def wordings() -> dict[str, tuple[str, ...]]:
     written = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8")
     for name, part in _PARTS.items():
         written = written.replace(name, part)
-    found: dict[str, tuple[str, ...]] = {}
-    for line in lines(written):
-        if line.startswith("["):
-            kind = line.strip("[]")
-        found[kind] = () if line.startswith("[") else (*found[kind], line)
-    return found
+    sections = (section.partition("]") for section in written.split("[")[1:])
+    return {kind: tuple(lines(those)) for kind, _, those in sections}
 
 
-def wording(rng: random.Random, kind: str, kept: bool = False, **slots: str) -> str | None:
+def wording(rng: random.Random, kind: str, slots: Mapping[str, str], kept: bool = False) -> str | None:
     """A question of this kind in one of these wordings, None where there are none for the kind.
 
     Every tenth or so is kept out of training, by its text alone; with `kept` it is one of those.

@@ -82,12 +82,12 @@ def test_no_wording_that_is_added_is_one_kept_for_the_test(kind):
 def test_some_of_the_added_wordings_are_kept_out_of_training():
     rng = random.Random(0)
     learnt, kept = (
-        {vision_wordings.wording(rng, "count", kept, things="stars") for _ in range(3000)}
+        {vision_wordings.wording(rng, "count", {"things": "stars"}, kept) for _ in range(3000)}
         for kept in (False, True)
     )
     assert kept
     assert learnt - kept == learnt
-    assert vision_wordings.wording(rng, "color", shape="star") is None
+    assert vision_wordings.wording(rng, "color", {"shape": "star"}) is None
 
 
 def test_relations_are_the_pictures():
