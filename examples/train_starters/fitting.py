@@ -33,6 +33,7 @@ class Plan:
     rate: float = 3e-3
     filters: bool = False
     autocast: bool = True
+    decay: float = 0.99
     save_every: float = 100.0
 
 
@@ -55,7 +56,7 @@ class Fitting:
         torch.set_num_threads(plan.threads)
         model.to(self.device)
         self.optimizers = Optimizers(model, plan.rate, plan.rate, plan.filters)
-        self.average = Average(model)
+        self.average = Average(model, plan.decay)
         self.step, self.buffer = 0, 0
         self.budget = Budget(plan.minutes, plan.steps)
         self._take_up()

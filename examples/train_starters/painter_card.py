@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from PIL import Image
 
 from examples.train_starters.card import table, write_card
 from examples.train_starters.measuring import latency, weights_facts
+from examples.train_starters.painter_batches import drawn, pictures
+from examples.train_starters.painter_words import otherwise
 from examples.train_starters.painter_world import PAINTED, SIDE, Wish, fulfilled, read, wished
 from examples.train_starters.scene_card import columns, facts
 from examples.train_starters.shapes_world import Split, render, stream
@@ -76,8 +79,13 @@ It draws {side} x {side} pixels and nothing but these shapes; other words are gu
 
 {samples}
 """
-_KINDS = {"one": 0.0, "two": 1.0}
-_WORDS = {"one": "one thing", "two": "two in a relation"}
+_KINDS = {"one": 0.0, "two": 1.0, "bare": 0.0, "other": 1.0}
+_WORDS = {
+    "one": "one thing",
+    "two": "two in a relation",
+    "bare": "one thing, no background said",
+    "other": "two in a relation, in other words",
+}
 
 
 class Drawer:
@@ -103,14 +111,25 @@ class Drawer:
         return drawn
 
 
-def wishes(split: Split, kind: str, number: int) -> list[Wish]:
-    """As many wishes of one thing or of two."""
-    return [wished(stream(split, 1_000_000 + at), split, _KINDS[kind])[1] for at in range(number)]
+def wishes(split: Split, kind: str, number: int) -> list[tuple[str, Wish]]:
+    """As many prompts of a kind, with what they wish for."""
+    asked: list[tuple[str, Wish]] = []
+    for at in range(number):
+        rng = stream(split, 1_000_000 + at)
+        _, wish = wished(rng, split, _KINDS[kind])
+        if kind == "bare":
+            wish = replace(wish, ground="")
+        said = otherwise(wish.things, wish.relation, wish.ground, rng) if kind == "other" else wish.said()
+        asked.append((said, wish))
+    return asked
 
 
-def right(pictures: Sequence[Image.Image], asked: Sequence[Wish]) -> float:
-    """The share of pictures that show what was asked for."""
-    return sum(fulfilled(wish, *read(one)) for one, wish in zip(pictures, asked, strict=True)) / len(asked)
+def right(drawer: Drawer, asked: Sequence[tuple[str, Wish]]) -> float:
+    """The share of prompts whose pictures show what was asked for."""
+    pictures = drawer([said for said, _ in asked])
+    return sum(fulfilled(wish, *read(one)) for one, (_, wish) in zip(pictures, asked, strict=True)) / len(
+        asked
+    )
 
 
 def measure(folder: Path, number: int) -> dict[str, Any]:
@@ -120,8 +139,7 @@ def measure(folder: Path, number: int) -> dict[str, Any]:
     for kind in _KINDS:
         figures[kind] = {}
         for split in ("test", "compositional"):
-            asked = wishes(split, kind, number)
-            figures[kind][split] = right(drawer([wish.said() for wish in asked]), asked)
+            figures[kind][split] = right(drawer, wishes(split, kind, number))
     models = [drawer.pipeline.vae, drawer.pipeline.text_encoder, drawer.pipeline.unet]
     return weights_facts(folder, torch.nn.ModuleList(models)) | {
         "figures": figures,
@@ -135,16 +153,15 @@ def measure(folder: Path, number: int) -> dict[str, Any]:
 
 def few(drawer: Drawer) -> dict[str, float]:
     """What a few wishes of each kind come to, which the tests ask again."""
-    asked = {kind: wishes("test", kind, FEW) for kind in _KINDS}
-    return {kind: right(drawer([wish.said() for wish in some]), some) for kind, some in asked.items()}
+    return {kind: right(drawer, wishes("test", kind, FEW)) for kind in GOALS}
 
 
 def judge(number: int) -> float:
     """The share of real scenes that the judge reads right."""
     hits = []
-    for kind in _KINDS.values():
+    for two in (0.0, 1.0):
         for at in range(number):
-            scene, wish = wished(stream("test", 2_000_000 + at), "test", kind)
+            scene, wish = wished(stream("test", 2_000_000 + at), "test", two)
             hits.append(fulfilled(wish, *read(render(scene))))
     return sum(hits) / len(hits)
 
@@ -160,7 +177,7 @@ def finish(folder: Path, training: dict[str, object], number: int) -> None:
         if figures[kind]["test"] < goal
     ]
     asked = [*wishes("test", "one", 3), *wishes("test", "two", 3)]
-    shown = drawer([wish.said() for wish in asked], seed=7)
+    shown = drawer([said for said, _ in asked], seed=7)
     text = _BODY.format(
         millions=measured["parameters"] / 1e6,
         megabytes=measured["megabytes"],
@@ -182,7 +199,7 @@ def finish(folder: Path, training: dict[str, object], number: int) -> None:
         missed=f"Below the goals: {', '.join(below)}." if below else "",
         samples=table(
             ("asked", "the judge sees"),
-            {wish.said(): _seen(one) for wish, one in zip(asked, shown, strict=True)},
+            {said: _seen(one) for (said, _), one in zip(asked, shown, strict=True)},
         ),
     )
     write_card(folder, _FRONT + text, measured)
@@ -196,8 +213,6 @@ def _seen(picture: Image.Image) -> str:
 @torch.inference_mode()
 def decibels(coder: Any) -> float:
     """The peak signal-to-noise ratio of pictures that went through the autoencoder."""
-    from examples.train_starters.painter import pictures
-
-    pixels, _ = pictures(1_000_003, 0, 0.5, 64)
+    pixels = pictures([scene for scene, _ in drawn(1_000_003, 0, 0.5, 64)])
     back = coder.decode(coder.encode(pixels).latent_dist.mode()).sample.clamp(-1, 1)
     return float(10 * torch.log10(4 / (back - pixels).square().mean()))

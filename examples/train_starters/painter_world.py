@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from examples.train_starters.questions import RELATIONS, with_article
+from examples.train_starters.painter_words import usual, varied
+from examples.train_starters.questions import RELATIONS
 from examples.train_starters.shapes_world import COLOURS, SIZES, Scene, Split, Thing, World, mask
 from examples.train_starters.shapes_world import scene as draw_scene
 
@@ -33,17 +34,18 @@ Field = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Wish:
-    """One thing or two (a size may go before), how the first stands to the second, the background."""
+    """One thing or two (a size may go before), how the first stands to the second, the background; either of
+    these may be left open (empty)."""
 
     things: tuple[str, ...]
     relation: str
     ground: str
 
     def said(self, rng: random.Random | None = None) -> str:
-        """The prompt: always the same, or in one of several wordings."""
-        named = f" {self.relation} ".join(with_article(thing) for thing in self.things)
-        endings = (f"on {self.ground}", f"on {with_article(self.ground)} background")
-        return f"{named} {endings[0] if rng is None else rng.choice(endings)}"
+        """The prompt: in the usual words, or in one of many wordings."""
+        if rng is None:
+            return usual(self.things, self.relation, self.ground)
+        return varied(self.things, self.relation, self.ground, rng)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def wished(rng: random.Random, split: Split, two: float = 0.0) -> tuple[Scene, W
 
 def fulfilled(wish: Wish, ground: str, found: Sequence[Found]) -> bool:
     """Whether exactly the things wished for are there, as wished."""
-    if ground != wish.ground or len(found) != len(wish.things):
+    if wish.ground not in ("", ground) or len(found) != len(wish.things):
         return False
     orders = [found, found[::-1]]
     return any(

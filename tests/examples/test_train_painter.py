@@ -2,14 +2,20 @@
 
 import dataclasses
 import random
+import re
 
 import pytest
 import torch
 from diffusers import DiffusionPipeline, StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline
 from PIL import Image
+from safetensors.torch import load_file
 
 from examples.train_starters import card, painter
-from examples.train_starters.painter_world import SIDE, fulfilled, read, wished
+from examples.train_starters.painter_batches import WINDOW, paint_batches
+from examples.train_starters.painter_card import wishes
+from examples.train_starters.painter_truth import FACTS, FINE, KINDS, Heads, cells, told
+from examples.train_starters.painter_words import otherwise
+from examples.train_starters.painter_world import SIDE, Wish, fulfilled, read, wished
 from examples.train_starters.shapes_world import render, stream
 
 TINY = painter.Shape(codes=(8, 8, 8), widths=(32, 32), words=32, layers=1)
@@ -38,7 +44,61 @@ def test_a_prompt_names_what_the_scene_has():
         scene, wish = wished(stream("train", at), "train", 0.5)
         said = wish.said(random.Random(at))
         assert all(f"{thing.colour} {thing.shape}" in said for thing in scene.objects)
-        assert scene.background.colour in said
+        assert f"on {scene.background.colour}" in said or f"{scene.background.colour} background" in said
+
+
+def test_what_is_not_said_may_be_as_it_likes():
+    scene, wish = wished(stream("test", 5), "test", 1.0)
+    seen = read(render(scene))
+    assert fulfilled(dataclasses.replace(wish, ground="", relation=""), *seen)
+    assert dataclasses.replace(wish, ground="", relation="").said().count(" and ") == 1
+
+
+@pytest.mark.parametrize("relation", ["left of", "right of", "above", "below"])
+def test_other_words_say_the_same(relation):
+    """Whichever is said first and however, a reader of the sentence knows what is left of, or above, what."""
+    first, second = "red circle", "blue square"
+    forward, back = (first, second) if relation in ("left of", "above") else (second, first)
+    for at in range(80):
+        said = otherwise((first, second), relation, "", random.Random(at))
+        one, other = sorted((first, second), key=said.index)
+        earlier = any(word in said for word in ("left", "above", "over", "on top", "higher"))
+        beside = re.search(r"\bits?\b|on the (left|right)(?! of)", said) is not None
+        assert ((one, other) == (forward, back)) == (earlier != beside), said
+
+
+def test_a_wish_and_its_opposite_are_the_same_facts():
+    one = Wish(("small red circle", "blue square"), "left of", "white")
+    other = Wish(("blue square", "small red circle"), "right of", "white")
+    assert told(one) == told(other) != told(dataclasses.replace(one, relation="right of"))
+    assert all(0 <= answer < answers for answer, answers in zip(told(one), FACTS, strict=True))
+
+
+def test_cells_tell_what_covers_them():
+    scene, _ = wished(stream("test", 3), "test", 1.0)
+    shares = cells(scene).float()
+    assert shares.shape == (KINDS, FINE, FINE)
+    assert torch.allclose(shares.sum(0), torch.ones(FINE, FINE), atol=1e-2)
+    for thing in scene.objects:
+        place = shares[:, int(thing.y / SIDE * FINE), int(thing.x / SIDE * FINE)]
+        assert place.argmax() == told(Wish((thing.name,), "", ""))[0]
+
+
+def test_the_heads_are_content_with_the_truth():
+    heads, facts = Heads(KINDS, sum(FACTS)), torch.tensor([told(Wish(("red star",), "", "pink"))])
+    truth = torch.zeros(1, KINDS, FINE, FINE)
+    truth[:, 7] = 1
+    with torch.no_grad():
+        heads.coarse.weight.copy_(torch.eye(KINDS)[..., None, None])
+        heads.fine.weight.copy_(torch.eye(KINDS)[..., None, None])
+        right = heads.seen(50 * truth[..., :8, :8], 50 * truth, truth)
+        wrong = heads.seen(50 * truth.roll(1, 1)[..., :8, :8], 50 * truth, truth)
+    assert right < 0.1 < wrong
+    states = torch.randn(1, 4, sum(FACTS))
+    since = torch.tensor([[False, False, True, True]])
+    before = states.clone()
+    states[:, :2] = 0
+    assert torch.equal(heads.read(states, since, facts), heads.read(before, since, facts))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +137,32 @@ def test_one_folder_draws_changes_and_fills_in(folder):
         width=SIDE,
     )
     assert filled.size == (SIDE, SIDE)
+
+
+def test_the_heads_are_left_behind(folder):
+    kept = [name for file in card.weights(folder / "out") for name in load_file(file)]
+    assert kept
+    assert not any("heads" in name for name in kept)
+
+
+def test_prompts_fit_the_window(folder):
+    known = painter.tokenizer(folder / "work" / "tokenizer")
+    asked = [said for kind in ("two", "other") for said, _ in wishes("test", kind, 300)]
+    assert max(len(known(said).input_ids) for said in asked) < WINDOW
+    assert not any(known.unk_token in known.tokenize(said) for said in asked)
+
+
+def test_scenes_come_again_in_other_words(folder):
+    plan = painter.plan(folder / "out", folder / "work")
+    coder = painter.autoencoder(TINY)
+    known = painter.tokenizer(folder / "work" / "tokenizer")
+    first, *_, last = paint_batches(plan, coder, known, 1.0, 0, size=8, number=1)
+    order = [
+        int((first["latents"] - one).abs().flatten(1).sum(1).argmin()) for one in last["latents"].unbind()
+    ]
+    assert sorted(order) == list(range(8))
+    assert torch.equal(first["cells"][order], last["cells"])
+    assert not torch.equal(first["ids"][order], last["ids"])
 
 
 def test_training_goes_on_from_a_folder(folder):
