@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
@@ -25,9 +27,9 @@ from examples.train_starters.painter_world import SIDE, wished
 from examples.train_starters.text_tokenizer import train_tokenizer
 
 STEPS = 1000
-LEANING = 0.75
-"""A power of uniform shares of the time: the lower, the more noise."""
-SEEING, READING = 0.15, 0.1
+SHARES, TIMES = (0.0, 0.25, 0.9, 1.0), (0, 500, 900, STEPS)
+"""Which share is learnt up to which time: in more noise nothing is seen, in less all is settled."""
+SEEING, READING = 0.15, 0.3
 """Weights of the heads' errors."""
 
 
@@ -161,22 +163,23 @@ class Painter(nn.Module):
         with sdpa_kernel(SDPBackend.MATH):
             states = self.text(batch["ids"]).last_hidden_state
             velocity = self.net(noisy, when, states).sample
-        ended = (batch["ids"] == self.text.config.eos_token_id).cumsum(1) > 0
+        ended = batch["ids"].eq(self.text.config.eos_token_id).cumsum(1) > 0
         seen = self.heads.seen(self._seen["middle"], self._seen["up"], batch["cells"])
         return Looks(velocity, seen, self.heads.read(states, ended, batch["facts"]))
 
 
 def paint_loss(painter: Painter, batch: Batch, progress: float) -> torch.Tensor:
-    """The squared error of the velocity at times spread over the batch, the more the noisier (where a thing
-    is, is settled in much noise), and the heads' errors."""
+    """The squared error of the velocity at times spread over the batch as SHARES say, and the heads'
+    errors."""
     latents = batch["latents"]
     noise = torch.randn_like(latents)
     shares = (torch.randperm(len(latents)) + torch.rand(len(latents))) / len(latents)
-    when = (shares**LEANING * STEPS).long().to(latents.device)
+    when = torch.from_numpy(np.interp(shares.numpy(), SHARES, TIMES)).long().to(latents.device)
     laws = scheduler()
     looks = painter(batch, laws.add_noise(latents, noise, when), when)
     error = functional.mse_loss(looks.velocity.float(), laws.get_velocity(latents, noise, when))
-    return error + SEEING * looks.seen + READING * looks.read
+    loss: torch.Tensor = error + SEEING * looks.seen + READING * looks.read
+    return loss
 
 
 def train_coder(plan: Plan, shape: Shape) -> AutoencoderKL:
@@ -225,8 +228,18 @@ def train(
     )
     fitting.run()
     export(coder, text, known, net, plan.out)
-    painter_card.finish(plan.out, fitting.facts(), wishes)
+    painter_card.finish(plan.out, summed(fitting.facts(), start), wishes)
     return fitting
+
+
+def summed(facts: dict[str, Any], start: Path | None) -> dict[str, Any]:
+    """How the weights came about, minutes and steps of the goes before this one included."""
+    told = start / "eval.json" if start else None
+    if told is None or not told.exists():
+        return facts | {"goes": 1}
+    before = json.loads(told.read_text(encoding="utf-8"))["training"]
+    minutes, steps = (facts[name] + before[name] for name in ("minutes", "steps"))
+    return facts | {"minutes": round(minutes, 1), "steps": steps, "goes": before.get("goes", 1) + 1}
 
 
 def export(

@@ -43,13 +43,15 @@ draws coloured shapes as told: "a red circle on yellow", "a small red circle lef
 white". Loads as StableDiffusionPipeline, so it also changes pictures and fills in masks.
 
 It knows one world: one or two of {shapes} in {colours}, small, medium or large, on a plain background of
-ten colours; left of, right of, above, below.
+ten colours; left of, right of, above, below. Where no background is named, it takes any that shows the thing.
 
 ## Measured
 
 Drawn as asked, with {wishes} wishes each that training never saw and {takes} steps, guidance {guidance}.
 The judge reads background, shapes, colours, sizes and places off the pixels (`painter_world.py`); of real
-scenes it reads {judge:.1%} right. "New combinations" ask for colours of shapes that training never drew.
+scenes it reads {judge:.1%} right. "New combinations" ask for colours of shapes that training never drew;
+"in other words" is said in other wordings and orders ("draw a blue star with a red circle to its left").
+Steps and guidance were chosen on other wishes.
 
 {figures}
 
@@ -59,8 +61,10 @@ scenes it reads {judge:.1%} right. "New combinations" ask for colours of shapes 
 
 An autoencoder to a quarter of the side, {error:.1f} dB on scenes never seen; then a CLIP text encoder of
 {words} wide and a UNet of {widths} channels together, velocity prediction to zero terminal signal
-(arXiv:2305.08891), one thing first, then two. Muon on matrices and filters, AdamW on the rest, averaged
-weights, fp16. These weights began with eight latent channels, of which the four principal ones were kept by a
+(arXiv:2305.08891), one thing first, then two. While it learns, linear heads must tell from the UNet's features
+which colour and shape covers each place, and from the text encoder's what stands where (as REPA does with a
+vision model's features, arXiv:2410.06940; here the truth is known); they are left out of the weights. Muon on
+matrices and filters, AdamW on the rest, averaged weights, fp16. These weights began with eight latent channels, of which the four principal ones were kept by a
 linear map; so the seed alone does not give them again. To train it anew, or on from these weights:
 
 ```

@@ -47,12 +47,13 @@ def facts(measured: Mapping[str, Any]) -> str:
     """Size, speed and training as a table."""
     training = measured["training"]
     before = training.get("before")
+    goes = f" in {training['goes']} goes" if training.get("goes", 1) > 1 else ""
     alone = f" after {before['minutes']} min of the backbone alone" if before else ""
     rows = {
         "Parameters": f"{measured['parameters']:,}",
         "Weights": f"{measured['megabytes']} MB, fp16",
         "Time per picture": f"{measured['milliseconds']} ms, fp32, reading it included ({measured['machine']})",
-        "Training": f"{training['minutes']} min{alone}, {training['threads']} thread(s), {training['device']}, other work beside; "
+        "Training": f"{training['minutes']} min{alone}{goes}, {training['threads']} thread(s), {training['device']}, other work beside; "
         f"{training['steps']:,} steps, seed {training['seed']}",
     }
     return table(("", ""), rows)

@@ -1,6 +1,7 @@
 """The judge reads pictures as they are, and starter-painter's trainer writes a pipeline that loads."""
 
 import dataclasses
+import json
 import random
 import re
 
@@ -169,3 +170,5 @@ def test_training_goes_on_from_a_folder(folder):
     plan = painter.plan(folder / "again", folder / "work2", steps=1, rate=0.0)
     fitting = painter.train(plan, start=folder / "out", wishes=1)
     assert fitting.step == 1
+    training = json.loads((folder / "again" / "eval.json").read_text(encoding="utf-8"))["training"]
+    assert (training["steps"], training["goes"]) == (3, 2)
