@@ -150,6 +150,7 @@ class Painter(nn.Module):
         self.heads = Heads(net.config["block_out_channels"][-1], text.config.hidden_size)
         # The fused kernel for processors takes a quarter of a step for attention over so few places.
         net.set_attn_processor(AttnProcessor())
+        self._end: Any = text.config.eos_token_id
         self._seen: dict[str, torch.Tensor] = {}
         for name, block in (("middle", net.mid_block), ("up", net.up_blocks[0])):
             block.register_forward_hook(partial(self._see, name))
@@ -163,7 +164,7 @@ class Painter(nn.Module):
         with sdpa_kernel(SDPBackend.MATH):
             states = self.text(batch["ids"]).last_hidden_state
             velocity = self.net(noisy, when, states).sample
-        ended = batch["ids"].eq(self.text.config.eos_token_id).cumsum(1) > 0
+        ended = batch["ids"].eq(self._end).cumsum(1) > 0
         seen = self.heads.seen(self._seen["middle"], self._seen["up"], batch["cells"])
         return Looks(velocity, seen, self.heads.read(states, ended, batch["facts"]))
 
