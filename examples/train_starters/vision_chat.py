@@ -7,6 +7,7 @@ side in one sequence without seeing each other, so that a picture is read once f
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from dataclasses import dataclass, replace
@@ -333,9 +334,18 @@ def train(
     fitting.run()
     export(talker.llava, known, plan.out)
     seeing = checkpoint.load(plan.work / "tower" / "checkpoint.pt") or {"spent": 0.0}
-    facts = fitting.facts() | {"tower_minutes": round(seeing["spent"] / 60, 1)}
+    facts = fitting.facts() | {"tower_minutes": round(seeing["spent"] / 60, 1), "before": before(start)}
     vision_card.finish(plan.out, world, facts, per_kind)
     return fitting
+
+
+def before(start: Path | None) -> dict[str, float]:
+    """The minutes that decoder and eye had had in all when `start` was written, as its figures say."""
+    if start is None or not (start / "eval.json").exists():
+        return {}
+    last: dict[str, Any] = json.loads((start / "eval.json").read_text(encoding="utf-8"))["training"]
+    names = ("minutes", "tower_minutes")
+    return {name: round(last[name] + last.get("before", {}).get(name, 0.0), 1) for name in names}
 
 
 def export(llava: LlavaForConditionalGeneration, known: PreTrainedTokenizerFast, folder: Path) -> None:

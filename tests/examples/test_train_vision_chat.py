@@ -209,6 +209,7 @@ def test_a_folder_is_trained_on_its_eye_first(folder, tmp_path):
         ]
     # Each moved a little: nothing began anew.
     assert all(0 < most < 0.1 for most in moved)
+    assert " min in earlier goes, " in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_attention_adds_hides_what_is_not_seen():
