@@ -59,11 +59,11 @@ def talk(rng: random.Random, world: World, turns: int = 20) -> Talk:
     first = draw(rng, "train", world, _COUNTS)
     system = rng.choice(SYSTEM) if rng.random() < 0.1 else ""
     fate = rng.random()
-    if fate < 0.46:
+    if fate < 0.40:
         return Talk((first,), tuple(_asked(asking, first, turns)), 0, system, True)
-    if fate < 0.56:
+    if fate < 0.49:
         return Talk((first,), tuple(_asked(asking, first, rng.randint(2, 8))), 0, system)
-    if fate < 0.63:
+    if fate < 0.56:
         second = draw(rng, "train", world, _COUNTS)
         before = _asked(asking, first, 3)
         return Talk((first, second), (*before, *_asked(asking, second, 4)), len(before), system)

@@ -36,6 +36,7 @@ from examples.train_starters.questions import any_question, plural
 from examples.train_starters.scene_batches import SIDE
 from examples.train_starters.shapes_world import COLOURS, SHAPES, SIZES, WORLD, World
 from examples.train_starters.vision_batches import IMAGE, SYSTEM, Encoder, batches, talk
+from examples.train_starters.vision_looking import look_back
 from examples.train_starters.vision_tower import GRID, PARTS
 
 WINDOW = 2048
@@ -108,6 +109,7 @@ def config(known: PreTrainedTokenizerFast, shape: Shape) -> LlavaConfig:
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,
+        head_dim=shape.hidden // shape.heads,
         max_position_embeddings=WINDOW,
         rope_parameters={"rope_type": "default", "rope_theta": 1e7},
         tie_word_embeddings=True,
@@ -326,6 +328,9 @@ def train(
             begin_as_dictionary(llava, tower, known)
         else:
             say(llava, tower)
+    text: Any = llava.config.text_config
+    if text.num_attention_heads * text.head_dim == text.hidden_size:
+        look_back(llava, world)
     encoder = Encoder(known)
     rate = plan.rate if start is None else _ON
     talk_plan = replace(plan, rate=rate, minutes=plan.minutes * (1 - tower_share))

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from examples.train_starters import vision_batches, vision_chat, vision_tower, vision_wordings
 from examples.train_starters.chat_data.wording import expand, normalised
 from examples.train_starters.questions import KINDS
 from examples.train_starters.scene_batches import SIDE
 from examples.train_starters.shapes_world import HELD_OUT, WORLD, Background, Scene, Thing, render, stream
+from examples.train_starters.vision_looking import look_back, turned
 from examples.train_starters.vision_talk import (
     Asking,
     Turn,
@@ -162,6 +164,30 @@ def test_a_name_has_one_number_in_its_word_and_one_in_the_cells_that_show_it(tmp
     cell = llava.model.multi_modal_projector.linear_2.weight[:, vision_tower.PARTS["centre"] + red]
     assert word[: 2 * names].nonzero().flatten().tolist() == [red]
     assert cell.nonzero().flatten().tolist() == [names + red]
+
+
+def test_one_more_head_looks_to_the_same_cell_of_the_picture_before_and_changes_no_answer(tmp_path):
+    known = vision_chat.tokenizer(tmp_path / "tokenizer", WORLD, texts=2000)
+    llava = LlavaForConditionalGeneration(vision_chat.config(known, replace(TINY, layers=2))).eval()
+    batch = vision_batches.Encoder(known).batch(
+        [vision_batches.Talk((BOTH, scene(CIRCLE)), (Turn("compare", "what changed?", "nothing"),))],
+        random.Random(0),
+    )
+    everywhere = torch.ones_like(batch["ids"], dtype=torch.bool)
+    talker = vision_chat.Talker(llava).eval()
+    with torch.no_grad():
+        before = vision_chat.logits(talker, batch, everywhere)
+        look_back(llava, WORLD)
+        after = vision_chat.logits(talker, batch, everywhere)
+    assert torch.allclose(before, after, atol=1e-5)
+    steady = torch.ones(1)
+    query, key = (rows[:, 0] for rows in turned(steady, 32, 1e7))
+    text: Any = llava.model.language_model
+    cos, sin = text.rotary_emb(query, torch.arange(80)[None])
+    queries, keys = apply_rotary_pos_emb(*(one.expand(1, 1, 80, 32) for one in (query, key)), cos, sin)
+    likeness = (queries @ keys.mT)[0, 0] * 32**-0.5
+    assert likeness[70, :71].argmax() == 70 - GRID * GRID
+    assert likeness[70, :71].softmax(0).max() > 0.9
 
 
 @pytest.fixture(scope="module")
