@@ -72,7 +72,8 @@ In conversations of several turns: **{turns:.1%}** of {turn_total} answers exact
 alone learnt to say of every cell of a {grid} x {grid} grid whether an object's centre is there, its shape,
 colour, size and place, and the background's colour. What it says became the projector, which stays as it
 is: each name has a number of its own in what the decoder reads of a cell, and another in the embedding of
-its word, and two heads of every layer begin by looking from the one to the other. Then the decoder learnt
+its word, and two heads of every layer begin by looking from the one to the other; a further head begins by
+looking from a cell to the same cell of the picture before. Then the decoder learnt
 from questions and conversations written by seeded generators, with the eye held still; loss on answers
 only; some questions carry stray words, so that new wordings do less harm. Questions about one picture stand
 side by side in one sequence and do not see each other, so that a picture is read once for all of them. Muon
@@ -83,9 +84,9 @@ again:
 python -m examples.train_starters vision-chat
 ```
 
-These weights were trained in seven goes, each from the weights of the one before (`--from`), the last of them
-the eye first, half of its scenes full of small things. Half of the eye's earlier time lay beside the decoder's,
-which then got the better eye: the seed alone does not give them again. Before the last go two of the wordings
+These weights were trained in eight goes, each from the weights of the one before (`--from`): the eye last in
+the seventh, half of its scenes full of small things; the head that looks back came in the eighth. Half of the eye's earlier time lay beside the decoder's,
+which then got the better eye: the seed alone does not give them again. Before the seventh two of the wordings
 of the test were taken for another kind of question; families of wordings were then added for those kinds, by
 someone who knew which two, none of them a wording of the test.
 
