@@ -31,7 +31,7 @@ def strange_words(seed: int = 0, number: int = 1500) -> tuple[str, ...]:
     return (*WORDS, *made_up)
 
 
-def tokenizer(folder: Path, texts: int = 40_000, vocabulary: int = 4000) -> PreTrainedTokenizerFast:
+def tokenizer(folder: Path, texts: int = 60_000, vocabulary: int = 6000) -> PreTrainedTokenizerFast:
     """The tokenizer of an earlier start, or a new one learnt from requests and questions for training."""
     if (folder / "tokenizer.json").exists():
         kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
@@ -102,7 +102,7 @@ def loss(model: Any, batch: Batch, progress: float) -> torch.Tensor:
 
 
 def train(
-    plan: Plan, hidden: int = 128, layers: int = 3, texts: int = 40_000, start: Path | None = None
+    plan: Plan, hidden: int = 128, layers: int = 3, texts: int = 60_000, start: Path | None = None
 ) -> Fitting:
     """Trains, exports, measures and writes the card; begins as the model of the folder `start`, if given."""
     torch.manual_seed(plan.seed)

@@ -2,9 +2,8 @@
 
 `wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are
 things to do, and may follow "can you"). Three families of each task, picked by a hash, are kept for the
-test. `more.txt` and `broad.txt` have further families, for training alone. `nouns.txt` has what they
-speak of; `*` marks
-what is kept for the test.
+test. `more.txt`, `broad.txt` and `wide.txt` have further families, for training alone. `nouns.txt` has what
+they speak of; `*` marks what is kept for the test. `more_nouns.txt` is for training alone.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
+from math import sqrt
 from pathlib import Path
 
 from examples.train_starters.chat_data.wording import Source, Split, expand, lines
@@ -31,10 +32,23 @@ best way to|ai to|program that can|anything here that can|i wish i could|show me
 my task is to|for my shop i need to|for a school project i must|the goal is to
 what model do i pick to"""
 ASKING = tuple(part for line in _ASKING.splitlines() for part in line.split("|"))
+_ALSO_ASKING = """is there anything to|is there an app to|is there a way to|what's the best way to|what is the easiest way to
+which tool can|what tool do i use to|which ai can|which program will|recommend a model to|suggest something to|any model to
+any tool to|got anything to|do you have something to|do we have a model to|would it be possible to|am i able to|are you able to
+would you|will you|can u|could u|i'd love to|i would love to|i'd need to|i wanna|i gotta|i want you to|i want something to
+i want an ai to|i need a tool to|i need an ai to|i need a model that can|i need somebody to|we would like to|we're trying to
+we are planning to|i'm trying to|i am planning to|trying to|planning to|wanting to|hoping to|hope to|have to|must|got to
+please help to|pls help me|kindly|just|simply|quickly|somehow|every day i have to|each week we must|the idea is to|the plan is to
+my job is to|the task: |task: |goal: |wish: |my goal is to|what i want is to|what i need is to|all i want is to|it should
+it must|the model should|the model must|the system should|the computer should|the program has to|a bot should|an app should
+a model that can|a network that can|a service to|a script to|a library to|code to|a pipeline to|a neural network to
+my teacher wants me to|my client asks me to|customers want to|users should be able to|our users want to|they asked me to
+how would i|how could one|how does one|how do we|how do you|how may i|where can i|what can i use to|what should i use to"""
+_TRAINING_ASKS = (*ASKING, *(part for line in _ALSO_ASKING.splitlines() for part in line.split("|")))
 _KEPT = 3
 IN_CONTEXT = 0.3
 """The share of requests for training that tell who asks, or for whom."""
-TAUGHT = ("more", "broad")
+TAUGHT = ("more", "broad", "wide")
 FREE = ("free", "free_seen", "situations", "trades", "errands")
 OBJECTS = ("thing", "things")
 
@@ -83,7 +97,9 @@ def nouns(split: Split, file: str = "nouns") -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     kept: dict[str, tuple[str, ...]] = {}
     name = ""
-    for line in lines((_HERE / f"{file}.txt").read_text(encoding="utf-8")):
+    files = (file, "more_nouns") if (split, file) == ("train", "nouns") else (file,)
+    written = "\n".join((_HERE / f"{one}.txt").read_text(encoding="utf-8") for one in files)
+    for line in lines(written):
         if line.startswith("["):
             name = line.strip("[]")
             continue
@@ -108,6 +124,12 @@ def _by_task(split: Split) -> dict[str, tuple[Family, ...]]:
     return found
 
 
+@cache
+def _shares(task: str) -> tuple[float, ...]:
+    """How often each family for training is drawn, summed up: those that say more things come more often."""
+    return tuple(accumulate(sqrt(3 + family.text.count("|")) for family in _by_task("train")[task]))
+
+
 def free(name: str = "free") -> Iterator[Request]:
     """Requests written by hand as a stranger types, kept out of training.
 
@@ -125,11 +147,14 @@ def free(name: str = "free") -> Iterator[Request]:
 def sample(rng: random.Random, split: Split, words: tuple[str, ...] = (), task: str | None = None) -> Request:
     """A request; in some, nouns give way to any of `words`, as strangers speak of things nobody foresaw."""
     task = task or rng.choice(tasks())
-    family = rng.choice(_by_task(split)[task])
+    if split == "train":
+        [family] = rng.choices(_by_task(split)[task], cum_weights=_shares(task))
+    else:
+        family = rng.choice(_by_task(split)[task])
     strange = bool(words) and rng.random() < 0.4
     text = _filled(rng, expand(rng, family.text), nouns(split), words if strange else ())
     if not family.alone and rng.random() < 0.55:
-        text = f"{rng.choice(ASKING)} {text}"
+        text = f"{rng.choice(_TRAINING_ASKS if split == 'train' else ASKING)} {text}"
     elif rng.random() < 0.05:
         text = f"{text}, {rng.choice(('please', 'thanks', 'quickly', 'for free', 'offline', 'asap'))}"
     if split == "train" and rng.random() < IN_CONTEXT:
