@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,18 @@ def weights_facts(folder: Path, model: torch.nn.Module) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, "
         f"transformers {transformers.__version__}",
     }
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread in between: on a busy machine a small model's second thread waits longer for its
+    turn than it computes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def latency(answer: Callable[[], object], times: int = 15) -> float:

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from examples.train_starters.card import table, write_card
-from examples.train_starters.measuring import facts, latency, weights_facts
+from examples.train_starters.measuring import facts, latency, one_thread, weights_facts
 from examples.train_starters.reader_data.requests import Request, families, free, sample, tasks
 
 HELD_OUT = 2400
@@ -127,6 +127,7 @@ def right(reader: Reader, requests: Sequence[Request], best: int = 1) -> list[bo
     return [one.task in [task for task, _ in answers] for one, answers in zip(requests, said, strict=True)]
 
 
+@one_thread()
 def measure(folder: Path) -> dict[str, Any]:
     """Everything the card says in figures, measured now on the folder's weights."""
     reader, asked, mine = Reader(folder), held_out(), list(free())

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from examples.train_starters import card, chat, checkpoint
 from examples.train_starters.budget import learning_rate
 from examples.train_starters.chat_batches import IGNORED, Encoder, held_out_turns
-from examples.train_starters.chat_data import app, dialogues, numbers, refusal
+from examples.train_starters.chat_data import app, dialogues, numbers, refusal, words
 from examples.train_starters.chat_data.alike import alike
 from examples.train_starters.chat_data.turns import Dialogue
 from examples.train_starters.chat_data.wording import Source, held_out, normalised
@@ -89,6 +89,10 @@ def test_letters_reversed_are_the_letters_backwards(conversations):
     found = re.findall(r"([\w-]+) backwards is ([\w-]+)\.", " ".join(answers(conversations, "words")))
     assert found
     assert all(shown[::-1] == turned for shown, turned in found)
+
+
+def test_every_word_that_is_asked_a_rhyme_of_has_one():
+    assert min(len(set(family)) for family in words.RHYMES) >= 2
 
 
 def test_what_was_told_last_is_what_is_remembered(conversations):

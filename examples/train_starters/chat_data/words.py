@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from examples.train_starters.chat_data.turns import Turn
-from examples.train_starters.chat_data.wording import Source, parts, sections
+from examples.train_starters.chat_data.wording import Source, sections
 
 WORDS = (
     "apple banana cherry orange lemon mango peach grape melon tomato potato carrot onion pepper garlic bread butter "
@@ -211,15 +211,17 @@ SYNONYMS = dict(
     ).split(";")
     for pair in [pair.strip()]
 )
-_RHYMES = [
+RHYMES = [
     family.split()
-    for family in parts("""cat hat bat mat rat; dog log fog frog; sun fun run bun; tree bee sea knee; house mouse; night light
+    for family in """cat hat bat mat rat; dog log fog frog; sun fun run bun; tree bee sea knee; house mouse; night light
     right sight; day play way say; car star far bar; moon spoon soon noon; rain train plane chain; book look cook hook; king
     ring sing wing; blue shoe true two; red bed head bread; cake lake make snake; ball tall wall fall; bear chair hair pear; love
     dove glove above; time rhyme lime climb; fish dish wish; goat boat coat; snow go low slow; heart part art start; hand sand
     land band; best nest test rest; nice ice mice rice; cold gold old told; sky fly pie eye; door floor four more; green queen
     seen bean; fox box socks rocks; pen ten hen men; sock clock rock lock; game name same flame; gate late plate eight; hill mill
-    pill fill; bell well shell tell; duck truck luck; song long wrong strong; kite bite white site; money honey funny sunny""")
+    pill fill; bell well shell tell; duck truck luck; song long wrong strong; kite bite white site; money honey funny sunny""".split(
+        ";"
+    )
 ]
 _OPPOSITE = _WORDINGS["opposite"]
 _SYNONYM = _WORDINGS["synonym"]
@@ -238,7 +240,7 @@ def meaning(source: Source) -> list[Turn]:
             word = source.choose(sorted(SYNONYMS))
             asked, answer = _SYNONYM, f"Another word for {word} is {SYNONYMS[word]}."
         else:
-            family = source.choose(_RHYMES)
+            family = source.choose(RHYMES)
             word = source.choose(family)
             others = [each for each in family if each != word]
             asked, answer = _RHYME, f"{word.capitalize()} rhymes with {' and '.join(others[:2])}."

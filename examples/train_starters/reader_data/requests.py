@@ -3,7 +3,8 @@
 `wordings.txt` has families of wordings under their [task]; `?` marks what stands alone (all others are
 things to do, and may follow "can you"). Three families of each task, picked by a hash, are kept for the
 test. `more.txt`, `broad.txt` and `wide.txt` have further families, for training alone. `nouns.txt` has what
-they speak of; `*` marks what is kept for the test. `more_nouns.txt` is for training alone.
+they speak of; `*` marks what is kept for the test. `more_nouns.txt` and `asking.txt`, how requests begin,
+are for training alone.
 """
 
 from __future__ import annotations
@@ -32,19 +33,7 @@ best way to|ai to|program that can|anything here that can|i wish i could|show me
 my task is to|for my shop i need to|for a school project i must|the goal is to
 what model do i pick to"""
 ASKING = tuple(part for line in _ASKING.splitlines() for part in line.split("|"))
-_ALSO_ASKING = """is there anything to|is there an app to|is there a way to|what's the best way to|what is the easiest way to
-which tool can|what tool do i use to|which ai can|which program will|recommend a model to|suggest something to|any model to
-any tool to|got anything to|do you have something to|do we have a model to|would it be possible to|am i able to|are you able to
-would you|will you|can u|could u|i'd love to|i would love to|i'd need to|i wanna|i gotta|i want you to|i want something to
-i want an ai to|i need a tool to|i need an ai to|i need a model that can|i need somebody to|we would like to|we're trying to
-we are planning to|i'm trying to|i am planning to|trying to|planning to|wanting to|hoping to|hope to|have to|must|got to
-please help to|pls help me|kindly|just|simply|quickly|somehow|every day i have to|each week we must|the idea is to|the plan is to
-my job is to|the task: |task: |goal: |wish: |my goal is to|what i want is to|what i need is to|all i want is to|it should
-it must|the model should|the model must|the system should|the computer should|the program has to|a bot should|an app should
-a model that can|a network that can|a service to|a script to|a library to|code to|a pipeline to|a neural network to
-my teacher wants me to|my client asks me to|customers want to|users should be able to|our users want to|they asked me to
-how would i|how could one|how does one|how do we|how do you|how may i|where can i|what can i use to|what should i use to"""
-_TRAINING_ASKS = (*ASKING, *(part for line in _ALSO_ASKING.splitlines() for part in line.split("|")))
+_TRAINING_ASKS = (*ASKING, *lines((_HERE / "asking.txt").read_text(encoding="utf-8")))
 _KEPT = 3
 IN_CONTEXT = 0.3
 """The share of requests for training that tell who asks, or for whom."""
