@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ in free words and names the Hugging Face task it wants: "find the cats in my pho
 | {held_out:,} requests in wordings, and about things, held out of training whole | {families:.1%} |
 | {free_total} requests written by hand before training, as strangers type | {free:.1%} |
 | the same, wanted task among the first three | {free3:.1%} |
-| {errands_total} everyday requests, written after all wordings and before this training | {errands:.1%} |
+| {errands_total} everyday requests, read by nobody who wrote wordings after them | {errands:.1%} |
 | the same, wanted task among the first three | {errands3:.1%} |
 | {situations_total} and {trades_total} more, some of whose words the wordings took up | {situations:.1%}, {trades:.1%} |
 | {free_seen_total} more of these, on which an earlier training was looked at | {free_seen:.1%} |
@@ -65,8 +66,8 @@ strangers. {looked}
 
 {shape}; WordPiece of {vocabulary} pieces, lower case; fp16 weights. Trained on requests that a
 seeded grammar writes (`examples/train_starters/reader_data/`), with typos, slang, made-up nouns and
-hidden words; cross-entropy with smoothed labels, Muon on the hidden matrices and AdamW on the rest,
-averaged weights.
+hidden words; a wording comes the more often the more it can say. Cross-entropy with smoothed labels,
+Muon on the hidden matrices and AdamW on the rest, averaged weights.
 
 ```
 python -m examples.train_starters reader --steps {steps}
@@ -84,11 +85,10 @@ also where none is meant; look at the score. Words that it never saw tell it not
 {samples}
 """
 
-LOOKED = """These weights began as an earlier training's, so the seed alone does not give them again. The
-wordings were widened since: by three hundred families of one who had read all wordings but knew of the
-tests no answer, and by {broad} more, for which requests of the other lists and some of the held-out wordings
-were known, so that these two figures are too high. Only the everyday requests are clean: they were written after
-all wordings, and their answers were counted, not read."""
+LOOKED = """The wordings grew while these weights were trained, so the seed alone does not give them again. Beside the
+first ones there are {more} families of one who had read all wordings but knew of the tests no answer, {broad} for
+which requests of the other lists and some of the held-out wordings were known, and {wide} of one who had read
+neither: of the tests it was only counted which task was taken for which. So read the figures as upper bounds."""
 
 
 class Reader:
@@ -189,7 +189,7 @@ def finish(folder: Path, training: dict[str, object]) -> None:
             "|---|---|", "|---|---|---|"
         ),
         facts=table(("", ""), facts(measured, "Time per request")),
-        looked=LOOKED.format(broad=sum(1 for family in families() if family.source == "broad")),
+        looked=LOOKED.format(**Counter(family.source for family in families())),
         shape=f"{config.num_hidden_layers} layers, width {config.hidden_size}",
         vocabulary=config.vocab_size,
         window=config.max_position_embeddings,
