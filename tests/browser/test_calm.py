@@ -48,7 +48,24 @@ def test_dots_pulse_while_a_model_is_at_work(browser: Browser, server: Server):
     page = opened(browser, server)
     page.evaluate("""() => document.body.append(Object.assign(document.createElement('span'),
         { className: 'ic-dots', innerHTML: '<i></i><i></i><i></i>' }))""")
-    seen = f"[...{DOTS}].map((dot) => getComputedStyle(dot).opacity).join()"
-    for dots in ("1,0.25,0.25", "0.25,1,0.25", "0.25,0.25,1"):
-        page.wait_for_function(f"{seen} === '{dots}'")
+    lit = f"[...{DOTS}].map((dot) => !/[/]|rgba/.test(getComputedStyle(dot).backgroundColor)).join()"
+    for dots in ("true,false,false", "false,true,false", "false,false,true"):
+        page.wait_for_function(f"{lit} === '{dots}'")
+    page.close()
+
+
+def test_the_beat_falls_on_what_is_drawn_anyway(browser: Browser, server: Server):
+    page = opened(browser, server)
+    beats = page.evaluate("""() => {
+        document.body.append(Object.assign(document.createElement('span'), { className: 'ic-dots' }));
+        const seen = new MutationObserver(() => {});
+        seen.observe(document.documentElement, { attributeFilter: ['data-beat'] });
+        return [260, 0, 260, 260, 100].map((milliseconds) => {
+          const until = performance.now() + milliseconds;
+          while (performance.now() < until); // no clock runs meanwhile
+          document.dispatchEvent(new Event('drawn'));
+          return seen.takeRecords().length;
+        });
+    }""")
+    assert beats == [1, 0, 1, 1, 0]
     page.close()

@@ -6,10 +6,18 @@
   const counts = /performance\.now\(\)-\w+\(\w+\)\)\/1e3/;
   window.requestAnimationFrame = (callback) => (counts.test(callback) ? 0 : draws(callback));
 
-  // What is at work pulses by this beat: an animation would have the page drawn 60 times a second.
+  // What is at work pulses by this beat: an animation would have the page drawn 60 times a second. Where
+  // something new is shown anyway (the event `drawn`) the beat falls on it, and costs no picture of its own.
   const AT_WORK = ":is(.ic-pulse, .ic-dots, .ic-status):not([hidden] *)";
-  let beat = 0;
-  setInterval(() => {
+  const [SOONEST, LATEST] = [250, 500];
+  let [beat, beaten] = [0, 0];
+  let next;
+  const pulse = () => {
+    clearTimeout(next);
+    next = setTimeout(pulse, LATEST);
+    beaten = performance.now();
     if (document.querySelector(AT_WORK)) document.documentElement.dataset.beat = String((beat += 1) % 4);
-  }, 300);
+  };
+  document.addEventListener("drawn", () => { if (performance.now() - beaten >= SOONEST) pulse(); });
+  pulse();
 }

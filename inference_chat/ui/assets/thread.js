@@ -88,6 +88,7 @@ function progress(reply, news) {
   setBlocks($(".ic-body", node), news.blocks, news.from);
   drawPhase();
   stick();
+  document.dispatchEvent(new Event("drawn"));
 }
 
 function drawPhase() {
