@@ -8,7 +8,7 @@ COUNTS = """(() => { const draws = requestAnimationFrame; window.drawn = 0;
   window.requestAnimationFrame = (callback) => { window.drawn += 1; return draws(callback); }; })()"""
 
 STILL = "() => { const before = window.seen; window.seen = window.drawn; return before === window.drawn; }"
-DOTS = "document.querySelectorAll('body > .ic-dots i')"
+DOTS = "document.querySelectorAll('.ic-thread > .ic-dots i')"
 
 
 def opened(browser: Browser, server: Server) -> Page:
@@ -46,8 +46,8 @@ def test_a_page_that_is_opened_asks_for_nothing_twice(browser: Browser, server: 
 
 def test_dots_pulse_while_a_model_is_at_work(browser: Browser, server: Server):
     page = opened(browser, server)
-    page.evaluate("""() => document.body.append(Object.assign(document.createElement('span'),
-        { className: 'ic-dots', innerHTML: '<i></i><i></i><i></i>' }))""")
+    page.evaluate("""() => document.querySelector('.ic-thread').append(Object.assign(
+        document.createElement('span'), { className: 'ic-dots', innerHTML: '<i></i><i></i><i></i>' }))""")
     lit = f"[...{DOTS}].map((dot) => !/[/]|rgba/.test(getComputedStyle(dot).backgroundColor)).join()"
     for dots in ("true,false,false", "false,true,false", "false,false,true"):
         page.wait_for_function(f"{lit} === '{dots}'")
