@@ -81,11 +81,13 @@ def card(folder: Path, name: str = "tiny-llama", version: str = "1.0.0", **field
     return folder
 
 
-def _tokenizer(window: int):
+def _tokenizer(window: int, size: int = 0):
+    """A tokenizer by letters and a few pairs; filled up to `size` with words that no text is read as."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     words = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *("".join(pair) for pair in MERGES)]
+    words += [f"\u0120w{number}" for number in range(len(words), size)]
     inner = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=MERGES))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()

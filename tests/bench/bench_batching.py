@@ -1,6 +1,6 @@
 """Many readers at once, beside the other ways to serve them.
 
-`python -m tests.bench.bench_batching [--only short,long] [--streams 8,16] [--rounds 3] [--llama PYTHON]`. A
+`python -m tests.bench.bench_batching [--only many,short,long] [--streams 8,16] [--rounds 3] [--llama …]`. A
 random Llama of 120 million parameters in bfloat16, as speed does not depend on training. The contenders take
 turns in each round, so that other programs on the machine slow all of them; figures are medians of rounds.
 `--llama` names a Python that has llama-cpp-python, where ours has not. With `--streams` nothing is written.
@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,13 +25,9 @@ from tests.tiny_gguf import convert
 
 from .bench_engine import CALLER, serving
 from .contenders import Bare, Contender, Llama, Missing, OnThread, Serve, Spent
-from .random_llama import TOKENS, build, forget, letters
+from .random_llama import build, forget, letters
 from .report import section
 
-STREAMS = (1, 2, 4, 8, 16, 32)
-PROMPT = 64
-LONG_PROMPT = 600
-LONG_STREAMS = 8
 ENGINE = "Inference Chat"
 LOCK = "`generate` behind a lock"
 STATIC = "`generate`, a static batch"
@@ -40,6 +37,26 @@ Field = Mapping[str, Contender | str]
 """Who takes part; of whom is missing, why."""
 Times = dict[str, list[tuple[float, float]]]
 """Seconds by the clock and by the processor of each round."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is measured: by how many readers at once, with prompts and answers of so many tokens."""
+
+    title: str
+    streams: tuple[int, ...]
+    prompt: int = 64
+    answer: int = 24
+
+
+PARTS = {
+    # llama.cpp's own `llama-bench` has models write as much
+    "many": Part("Many readers at once", (1, 2, 4, 8, 16, 32), answer=128),
+    "short": Part("Many readers of short answers", (8, 16)),
+    "long": Part("Many readers of long prompts", (8,), prompt=600),
+}
+WARM = 24
+"""Tokens that are written before it counts."""
 
 
 class Ours:
@@ -74,7 +91,9 @@ async def field(place: Path, llama: str) -> AsyncIterator[Field]:
     """All contenders with the same weights and threads."""
     folder, threads = build(place / "model"), Settings().cpu_threads
     found: dict[str, Contender | str] = {}
-    async with serving(place, "bfloat16", threads, max_concurrent_inference=max(STREAMS)) as service:
+    async with serving(
+        place, "bfloat16", threads, max_concurrent_inference=max(PARTS["many"].streams)
+    ) as service:
         model = await service.models.register({"name": "bench", "file_path": str(folder)})
         async with service.pool.lease(service.engine.registry.get(model["id"])) as lease:
             bare = await lease.worker.call(lambda: Bare(folder))
@@ -100,26 +119,27 @@ async def field(place: Path, llama: str) -> AsyncIterator[Field]:
                         one.close()
 
 
-async def measured(field: Field, streams: int, letters_each: int, rounds: int) -> Times:
+async def measured(field: Field, part: Part, streams: int, rounds: int) -> Times:
     """The times of each contender; the round before the first only warms up."""
     times: Times = {}
     for number in range(rounds + 1):
-        prompts = [letters(100 * number + i, letters_each) for i in range(streams)]
+        prompts = [letters(100 * number + i, part.prompt) for i in range(streams)]
         for name, one in field.items():
             if not isinstance(one, str):
-                found = await one.answer(prompts, TOKENS)
+                found = await one.answer(prompts, part.answer if number else WARM)
                 times.setdefault(name, []).extend([found] if number else [])
     return times
 
 
 def tables(field: Field, columns: Mapping[str, tuple[int, Times]]) -> str:
-    """Tokens a second of all streams together, then how many times the engine's pace is that of others."""
+    """Tokens a second, `columns` having all streams' tokens and the times; then how many times the engine's
+    pace is that of others."""
     head = " | ".join(columns)
     rows = [f"| tokens/s | {head} |", "|---|" + "---|" * len(columns)]
     for name, one in field.items():
         cells = (
-            one if isinstance(one, str) else f"{median(count * TOKENS / wall for wall, _ in times[name]):.0f}"
-            for count, times in columns.values()
+            one if isinstance(one, str) else f"{median(tokens / wall for wall, _ in times[name]):.0f}"
+            for tokens, times in columns.values()
         )
         rows.append(f"| {name} | {' | '.join(cells)} |")
     rows += ["", f"| {ENGINE}: times | {head} |", "|---|" + "---|" * len(columns)]
@@ -141,26 +161,21 @@ def load() -> str:
 
 async def measure(place: Path, only: Sequence[str], streams: Sequence[int], rounds: int, llama: str) -> None:
     threads = Settings().cpu_threads
-    note = section if tuple(streams) == STREAMS else shown
+    note = shown if streams else section
     async with field(place, llama) as who:
-        if "short" in only:
-            found = {str(count): (count, await measured(who, count, PROMPT, rounds)) for count in streams}
+        for part in (PARTS[kind] for kind in only):
+            found = {
+                str(count): (count * part.answer, await measured(who, part, count, rounds))
+                for count in streams or part.streams
+            }
             note(
-                "Many readers at once",
+                part.title,
                 "A random Llama of 120 million parameters in bfloat16, "
-                f"{threads} thread(s) each, prompts of {PROMPT} tokens, {TOKENS} new ones, medians of "
-                f"{rounds} rounds in turns (`tests/bench/bench_batching.py`). Tokens per second of all "
+                f"{threads} thread(s) each, prompts of {part.prompt} tokens, {part.answer} new ones, medians "
+                f"of {rounds} rounds in turns (`tests/bench/bench_batching.py`). Tokens per second of all "
                 "streams together, by their number: the engine's end to end through the service, "
                 "transformers' over HTTP, llama.cpp's by its library alone. Below, how many times as quick "
-                "the engine is.\n\n"
-                f"{tables(who, found)}\n\n{load()}",
-            )
-        if "long" in only:
-            times = await measured(who, LONG_STREAMS, LONG_PROMPT, rounds)
-            note(
-                "Many readers of long prompts",
-                f"The same with {LONG_STREAMS} streams and prompts of {LONG_PROMPT} tokens.\n\n"
-                f"{tables(who, {f'{LONG_STREAMS} streams': (LONG_STREAMS, times)})}\n\n{load()}",
+                f"the engine is.\n\n{tables(who, found)}\n\n{load()}",
             )
 
 
@@ -170,10 +185,8 @@ def shown(name: str, text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default="short,long", type=lambda text: text.split(","))
-    parser.add_argument(
-        "--streams", default=STREAMS, type=lambda text: tuple(int(one) for one in text.split(","))
-    )
+    parser.add_argument("--only", default=",".join(PARTS), type=lambda text: text.split(","))
+    parser.add_argument("--streams", default=(), type=lambda text: tuple(int(one) for one in text.split(",")))
     parser.add_argument("--rounds", default=3, type=int)
     parser.add_argument("--llama", default=os.environ.get("LLAMA_PYTHON", sys.executable))
     told = parser.parse_args()

@@ -15,7 +15,7 @@ WINDOW = 4608
 
 
 def build(folder: Path) -> Path:
-    """The model in bfloat16, with a tokenizer that makes a token of each letter."""
+    """The model in bfloat16, with a tokenizer that makes a token of each letter and writes every token."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -34,7 +34,7 @@ def build(folder: Path) -> Path:
     )
     model: Any = LlamaForCausalLM(config)
     model.to(torch.bfloat16).save_pretrained(folder)
-    tiny._tokenizer(WINDOW).save_pretrained(folder)
+    tiny._tokenizer(WINDOW, config.vocab_size).save_pretrained(folder)
     return folder
 
 
