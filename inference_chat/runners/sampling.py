@@ -82,7 +82,7 @@ class Sampler:
             )
         scores = self.scores(logits, rows)
         if self._greedy:
-            chosen = scores.numpy().argmax(-1).tolist()  # a tenth of torch's time (2 µs for 32,000 tokens)
+            chosen: list[int] = scores.numpy().argmax(-1).tolist()  # in a tenth of torch's time
         else:
             probabilities = torch.softmax(scores, dim=-1)
             chosen = [_drawn(probabilities[i], self._generators[row]) for i, row in enumerate(rows)]

@@ -156,6 +156,8 @@ class _Panel:
     ) -> AsyncIterator[Any]:
         who = caller(self._service, request)
         kind = _chosen(task, models, blind)
+        if TASKS[kind].text == "required" and not TASKS[kind].media and not text.strip():
+            raise InvalidRequest("There is nothing to compare yet: write a text, or click an example.")
         media = await self._media(kind, picture, clip, sound)
         words: JSON = {"prompt": text if text and wants(kind)[1] else None}
         if kind == Task.TEXT_GENERATION and text:  # asked as in the Chat tab, not to be continued

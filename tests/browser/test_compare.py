@@ -28,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for seed, name in enumerate(("one", "two")):
         model = tiny.build(folder / "models" / name, seed=seed)
         tiny.card(model, name=name, inference_chat={"parameters": {"max_tokens": 12, "temperature": 0}})
+    tiny.card(tiny.build(folder / "models" / "short", window=16, layers=1, width=32), name="short")
     for name in ("DPTForDepthEstimation", "GLPNForDepthEstimation", "DetrForObjectDetection"):
         tiny_vision.build(name, folder / "models" / name.lower())
     service = Service(settings(folder, folder / "models"))
@@ -97,6 +98,22 @@ def test_a_bad_model_spoils_only_its_column(page: Page, server: Server):
     expect(columns(place).first).to_contain_text("tokens/s")
     votes = place.locator(".ic-ballot button")
     expect(votes).to_have_text(["one@1.0.0 is better", "two@1.0.0 is better", "Tie", "Both bad"])
+
+
+def test_a_model_that_did_not_answer_is_best_in_nothing(page: Page, server: Server):
+    place = opened(page, server, f"{CHAT}&model=short")
+    asked(place, "This is longer than the window of the smallest of the three.")
+    expect(columns(place)).to_have_count(3)
+    row = place.locator(".ic-together tbody tr").filter(has_text="short")
+    expect(row).to_contain_text("MiB")
+    expect(row.locator("b")).to_have_count(0)
+    expect(place.locator(".ic-together tbody b")).not_to_have_count(0)
+
+
+def test_nothing_to_compare_is_told_in_the_pages_own_words(page: Page, server: Server):
+    place = opened(page, server, CHAT)
+    asked(place, "  ")
+    expect(place).to_contain_text("There is nothing to compare yet: write a text, or click an example.")
 
 
 def test_models_named_at_once_stay(page: Page, server: Server, monkeypatch: pytest.MonkeyPatch):

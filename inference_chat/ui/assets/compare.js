@@ -85,16 +85,17 @@ async function cast(value, vote, label) {
   $(".ic-ballot").scrollIntoView({ block: "nearest" });
 }
 
-// One row for each model; of each figure the best is bold.
+// One row for each model; of each figure the best is bold, of those that answered.
 function table(found) {
   const writes = found.some((row) => row.tokens);
   const rows = found.map((row) => ({ ...row, load_ms: row.load_ms || null, first_token_ms: writes ? row.first_token_ms : null, each_1000: row.energy_j === null ? null : row }));
   const assumed = rows.some((row) => row.energy === "assumed");
   const used = FIGURES.filter(([name]) => rows.some((row) => row[name] !== null && row[name] !== undefined));
-  const best = Object.fromEntries(used.map(([name, , , sign]) => [name, sign ? Math.max(...rows.map((row) => (row[name] === null ? -Infinity : sign * row[name]))) : null]));
+  const answered = rows.filter((row) => !row.error);
+  const best = Object.fromEntries(used.map(([name, , , sign]) => [name, sign ? Math.max(...answered.map((row) => (row[name] === null ? -Infinity : sign * row[name]))) : null]));
   const cell = (row, [name, , shown, sign]) => {
     if (row[name] === null || row[name] === undefined) return el("td", {}, "–");
-    return el("td", {}, sign && rows.length > 1 && sign * row[name] === best[name] ? el("b", {}, shown(row[name])) : shown(row[name]));
+    return el("td", {}, sign && answered.length > 1 && !row.error && sign * row[name] === best[name] ? el("b", {}, shown(row[name])) : shown(row[name]));
   };
   return el("section", { class: "ic-together" }, el("h3", {}, "Figures"), el("div", { class: "ic-table", tabIndex: 0, role: "region", "aria-label": "Figures of each model" }, el("table", {},
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Model"), used.map(([, title]) => el("th", { scope: "col" }, title)))),
