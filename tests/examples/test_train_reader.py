@@ -7,8 +7,17 @@ import torch
 
 from examples.train_starters import reader
 from examples.train_starters.fitting import Fitting, Plan
+from examples.train_starters.measuring import one_thread
 from examples.train_starters.reader_card import Reader
-from examples.train_starters.reader_data.requests import _by_task, families, free, nouns, sample, tasks
+from examples.train_starters.reader_data.requests import (
+    _by_task,
+    families,
+    free,
+    nouns,
+    sample,
+    shares,
+    tasks,
+)
 from examples.train_starters.text_tokenizer import SPECIAL, train_tokenizer
 from inference_chat.tasks import Task
 
@@ -30,7 +39,23 @@ def test_every_slot_has_nouns_and_none_is_left_open():
     rng = random.Random(0)
     texts = [sample(rng, split).text for split in ("train", "test") for _ in range(2000)]
     assert not [text for text in texts if "{" in text or "|" in text]
-    assert not set(nouns("test")["thing"]) & set(nouns("train")["thing"])
+    kept_apart = ("thing", "things", "photo", "video", "audio", "speech", "text", "short")
+    assert not [slot for slot in kept_apart if set(nouns("test")[slot]) & set(nouns("train")[slot])]
+
+
+def test_wordings_that_can_say_more_come_more_often():
+    mine = _by_task("train")["summarization"]
+    longest, shortest = (choose(mine, key=lambda one: one.text.count("|")) for choose in (max, min))
+    assert shares(mine)[mine.index(longest)] > 2 * shares(mine)[mine.index(shortest)] > 0
+
+
+def test_the_card_is_measured_on_one_thread_and_others_get_theirs_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
 
 
 def test_a_seed_always_gives_the_same_request_and_free_ones_are_enough():

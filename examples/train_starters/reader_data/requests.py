@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -113,10 +113,14 @@ def _by_task(split: Split) -> dict[str, tuple[Family, ...]]:
     return found
 
 
+def shares(chosen: Sequence[Family]) -> tuple[float, ...]:
+    """How often each family is drawn for training: those that can say more come more often."""
+    return tuple(sqrt(3 + family.text.count("|")) for family in chosen)
+
+
 @cache
-def _shares(task: str) -> tuple[float, ...]:
-    """How often each family for training is drawn, summed up: those that say more things come more often."""
-    return tuple(accumulate(sqrt(3 + family.text.count("|")) for family in _by_task("train")[task]))
+def _drawn(task: str) -> tuple[float, ...]:
+    return tuple(accumulate(shares(_by_task("train")[task])))
 
 
 def free(name: str = "free") -> Iterator[Request]:
@@ -137,7 +141,7 @@ def sample(rng: random.Random, split: Split, words: tuple[str, ...] = (), task: 
     """A request; in some, nouns give way to any of `words`, as strangers speak of things nobody foresaw."""
     task = task or rng.choice(tasks())
     if split == "train":
-        [family] = rng.choices(_by_task(split)[task], cum_weights=_shares(task))
+        [family] = rng.choices(_by_task(split)[task], cum_weights=_drawn(task))
     else:
         family = rng.choice(_by_task(split)[task])
     strange = bool(words) and rng.random() < 0.4
