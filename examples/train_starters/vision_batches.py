@@ -30,7 +30,7 @@ SYSTEM = ("You are a helpful assistant.", "You are a friendly assistant.", "Answ
 
 
 # How often a kind is asked of a picture that many things are asked of, and what is asked once at most.
-_OFTEN = {"count": 5, "exist": 2, "color": 1, "shape": 1, "size": 1, "where": 2, "relation": 3, "check": 2}
+_OFTEN = {"count": 7, "exist": 1, "color": 1, "shape": 1, "size": 1, "where": 3, "relation": 2, "check": 2}
 _ONCE = {"describe": 0.6, "background": 0.3, "biggest": 0.4}
 # Of how many things the pictures are: the more, the more is mistaken.
 _COUNTS = (0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5)
@@ -59,11 +59,11 @@ def talk(rng: random.Random, world: World, turns: int = 20) -> Talk:
     first = draw(rng, "train", world, _COUNTS)
     system = rng.choice(SYSTEM) if rng.random() < 0.1 else ""
     fate = rng.random()
-    if fate < 0.40:
+    if fate < 0.46:
         return Talk((first,), tuple(_asked(asking, first, turns)), 0, system, True)
-    if fate < 0.49:
+    if fate < 0.55:
         return Talk((first,), tuple(_asked(asking, first, rng.randint(2, 8))), 0, system)
-    if fate < 0.56:
+    if fate < 0.62:
         second = draw(rng, "train", world, _COUNTS)
         before = _asked(asking, first, 3)
         return Talk((first, second), (*before, *_asked(asking, second, 4)), len(before), system)

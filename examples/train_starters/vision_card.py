@@ -249,8 +249,8 @@ def finish(folder: Path, world: World, training: dict[str, object], per_kind: in
         turns=measured["turns"],
         turn_total=measured["turn_total"],
         facts=table(("", ""), _facts(measured)),
-        shape=f"A hybrid eye (ResNet of {', '.join(map(str, eye.backbone_config.hidden_sizes))} channels, {eye.num_hidden_layers} attention layer(s) of {eye.hidden_size}) and a Llama of "
-        f"{text.num_hidden_layers} layers, width {text.hidden_size}, {text.vocab_size} tokens",
+        shape=f"A hybrid eye (ResNet of {', '.join(map(str, eye.backbone_config.hidden_sizes))} channels, {eye.num_hidden_layers} attention layer(s) of {eye.hidden_size}) and a Mistral of "
+        f"{text.num_hidden_layers} layers, {text.num_attention_heads} heads, width {text.hidden_size}, {text.vocab_size} tokens",
         side=SIDE,
         grid=GRID,
         missed=f"Below the goal of 0.95 (describe 0.90): {', '.join(below)}." if below else "",

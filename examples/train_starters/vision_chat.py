@@ -21,10 +21,10 @@ from torch import nn
 from torch.nn import functional
 from transformers import (
     GenerationConfig,
-    LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
+    MistralConfig,
     PreTrainedTokenizerFast,
 )
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
@@ -102,7 +102,7 @@ def tokenizer(
 
 def config(known: PreTrainedTokenizerFast, shape: Shape) -> LlavaConfig:
     """The whole model's shape."""
-    text = LlamaConfig(
+    text = MistralConfig(
         vocab_size=len(known),
         hidden_size=shape.hidden,
         intermediate_size=shape.hidden * 27 // 10,
@@ -110,6 +110,7 @@ def config(known: PreTrainedTokenizerFast, shape: Shape) -> LlavaConfig:
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,
         head_dim=shape.hidden // shape.heads,
+        sliding_window=None,
         max_position_embeddings=WINDOW,
         rope_parameters={"rope_type": "default", "rope_theta": 1e7},
         tie_word_embeddings=True,
@@ -126,6 +127,15 @@ def config(known: PreTrainedTokenizerFast, shape: Shape) -> LlavaConfig:
         vision_feature_layer=-1,
         tie_word_embeddings=True,
     )
+
+
+def taken_up(folder: Path) -> LlavaForConditionalGeneration:
+    """The folder's model. A decoder of the Llama type is read as one of Mistral's, which is the same, but may
+    have more heads than its width has room for."""
+    shape: Any = LlavaConfig.from_pretrained(folder)
+    text = shape.text_config.to_dict()
+    shape.text_config = MistralConfig(**text | {"model_type": "mistral", "sliding_window": None})
+    return LlavaForConditionalGeneration.from_pretrained(folder, config=shape, dtype=torch.float32)
 
 
 def processor(known: PreTrainedTokenizerFast) -> LlavaProcessor:
@@ -318,7 +328,7 @@ def train(
     known = tokenizer(start or plan.work / "tokenizer", world)
     llava = LlavaForConditionalGeneration(config(known, shape))
     if start is not None:
-        llava = LlavaForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
+        llava = taken_up(start)
     if not (plan.work / "checkpoint.pt").exists():
         eye = replace(plan, work=plan.work / "tower", filters=True, minutes=plan.minutes * tower_share)
         eye = replace(eye, rate=_EYE if start is None else _EYE_ON)

@@ -24,6 +24,8 @@ _BEFORE = (
 _EDGE = 0.04
 # How often a training question is in a wording that only this starter learns from.
 _MORE = 0.5
+# How often counting is practised on what there is most of, or on everything there is.
+_HARD = 0.5
 # What may change from a picture to the next, and how often in training: what is mistaken most comes often.
 CHANGES = ("nothing", "gone", "new", "color", "shape")
 PRACTISED = ("nothing", "gone", "new", "color", "color", "color", "shape", "shape", "shape")
@@ -143,7 +145,12 @@ def _count(asking: Asking, scene: Scene) -> Turn | None:
         counts.setdefault(phrase, 0)
     numbers = sorted(set(counts.values()))
     number = asking.rng.choice(numbers if asking.rng.random() < 0.5 else numbers[1:] or numbers)
-    phrase = asking.rng.choice(sorted(name for name, count in counts.items() if count == number))
+    if asking.split == "train" and asking.rng.random() < _HARD:
+        number = asking.rng.choice((len(things), numbers[-1], numbers[-min(2, len(numbers))]))
+    phrases = sorted(name for name, count in counts.items() if count == number)
+    if asking.split == "train" and "shapes" in phrases and asking.rng.random() < _HARD:
+        phrases = ["shapes"]
+    phrase = asking.rng.choice(phrases)
     return Turn("count", asking.ask("count", things=_as_said(asking, phrase)), str(number))
 
 
