@@ -30,7 +30,7 @@ SYSTEM = ("You are a helpful assistant.", "You are a friendly assistant.", "Answ
 
 
 # How often a kind is asked of a picture that many things are asked of, and what is asked once at most.
-_OFTEN = {"count": 7, "exist": 1, "color": 1, "shape": 1, "size": 1, "where": 3, "relation": 2, "check": 2}
+_OFTEN = {"count": 7, "exist": 3, "color": 1, "shape": 1, "size": 1, "where": 2, "relation": 2, "check": 2}
 _ONCE = {"describe": 0.6, "background": 0.3, "biggest": 0.4}
 # Of how many things the pictures are: the more, the more is mistaken.
 _COUNTS = (0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 5)

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from examples.train_starters.chat_data.wording import expand, held_out, lines
+from examples.train_starters.questions import plural, with_article
 
 # What capital letters stand for in the file.
 _PARTS = {
@@ -38,4 +39,7 @@ def wording(rng: random.Random, kind: str, slots: Mapping[str, str], kept: bool 
     Every tenth or so is kept out of training, by its text alone; with `kept` it is one of those.
     """
     those = [one for one in wordings().get(kind, ()) if held_out(one) == kept]
-    return expand(rng, rng.choice(those)).format_map(slots) if those else None
+    filled = dict(slots)
+    if "thing" in slots:
+        filled |= {"a_thing": with_article(slots["thing"]), "things": plural(slots["thing"])}
+    return expand(rng, rng.choice(those)).format_map(filled) if those else None

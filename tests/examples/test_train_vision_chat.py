@@ -71,7 +71,7 @@ def test_answers_are_right(kind, word, answer):
 
 @pytest.mark.parametrize("kind", vision_wordings.wordings())
 def test_no_wording_that_is_added_is_one_kept_for_the_test(kind):
-    rng, slots = random.Random(kind), {"thing": "red star", "things": "red stars"}
+    rng, slots = random.Random(kind), {"thing": "red star", "a_thing": "a red star", "things": "red stars"}
 
     def said(wordings, times):
         return {normalised(expand(rng, one).format_map(slots)) for one in wordings for _ in range(times)}
