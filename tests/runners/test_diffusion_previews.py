@@ -117,11 +117,20 @@ def test_latents_in_an_unknown_layout_have_no_preview():
     assert Previews().picture(pipe(Decoder()), torch.zeros(1, 7, 5), (24, 16)) is None
 
 
-@pytest.mark.parametrize("name", ["DDIM", "EulerDiscrete", "DPMSolverMultistep", "FlowMatchEulerDiscrete"])
-def test_at_the_last_step_the_guess_is_the_picture(name: str):
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("DDIM", {}),
+        ("EulerDiscrete", {}),
+        ("DPMSolverMultistep", {}),
+        ("DPMSolverMultistep", {"algorithm_type": "sde-dpmsolver++"}),
+        ("FlowMatchEulerDiscrete", {}),
+    ],
+)
+def test_at_the_last_step_the_guess_is_the_picture(name: str, config: dict[str, str]):
     import diffusers
 
-    scheduler = watched(getattr(diffusers, f"{name}Scheduler")())
+    scheduler = watched(getattr(diffusers, f"{name}Scheduler")(**config))
     scheduler.set_timesteps(4)
 
     def loop() -> None:

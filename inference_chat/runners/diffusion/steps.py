@@ -38,7 +38,7 @@ def watched(scheduler: Any) -> Any:
 def _guess(scheduler: Any, out: Any, clean: Any) -> Any:
     """The scheduler's own estimate of the picture without noise; else the latents as they are."""
     config, kept = scheduler.config, getattr(scheduler, "model_outputs", None)
-    converted = getattr(config, "predict_x0", getattr(config, "algorithm_type", "") == "dpmsolver++")
+    converted = getattr(config, "predict_x0", getattr(config, "algorithm_type", "").endswith("dpmsolver++"))
     found = clean
     if found is None and kept:
         found = kept[-1] if converted else None
