@@ -19,6 +19,9 @@ from examples.train_starters.painter_words import otherwise
 from examples.train_starters.painter_world import SIDE, Wish, fulfilled, read, wished
 from examples.train_starters.shapes_world import render, stream
 
+# diffusers' DPM-Solver makes arrays of tensors in a way that NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 TINY = painter.Shape(codes=(8, 8, 8), widths=(32, 32), words=32, layers=1)
 
 
