@@ -27,7 +27,7 @@ WATCH = """() => { window.grown = 0; new MutationObserver(() => { window.grown +
 
 def main(rounds: int) -> None:
     alone, watched, late, often = [], [], [], []
-    with bench_server(layers=6) as server, sync_playwright() as playwright:
+    with bench_server() as server, sync_playwright() as playwright:
         session = converse(server.service)
         path = str(CHROMIUM) if CHROMIUM.exists() else None
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)

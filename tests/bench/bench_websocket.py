@@ -20,7 +20,7 @@ ROUNDS = 5
 
 def main() -> None:
     alone, seen = [], []
-    with bench_server(layers=12) as server:
+    with bench_server() as server:
         session = converse(server.service)
         head = str(server.service.sessions.get(session, CALLER.owner).head_id)
         for number in range(ROUNDS + 1):
