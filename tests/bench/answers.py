@@ -27,7 +27,7 @@ GOAL = 0.05
 
 @contextmanager
 def bench_server() -> Iterator[Server]:
-    """A server with its page and a loaded model, about as quick as starter-chat, that never stops by itself."""
+    """A server with its page and a loaded model as quick as starter-chat, that writes on and on."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         model = tiny.endless(tiny.build(place / "models" / "bench", window=8192, layers=12, width=128))
