@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
-from examples.train_starters import animator_card, painter
+from examples.train_starters import animator_card, checkpoint, painter
 from examples.train_starters.animator_world import FRAMES, SIDE, filmed
 from examples.train_starters.fitting import Batch, Fitting, Plan
 from examples.train_starters.shapes_world import render, stream
@@ -106,16 +105,14 @@ def scheduler() -> DDIMScheduler:
 
 def tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The tokenizer of an earlier start, or a new one learnt from prompts."""
-    if (folder / "tokenizer.json").exists():
-        kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
-        return kept
-    rng = random.Random("prompts")
-    learnt = train_tokenizer((filmed(rng, "train")[1].said(rng) for _ in range(2000)), 400, WINDOW)
-    learnt.bos_token, learnt.eos_token = "[CLS]", "[SEP]"
-    part = folder.with_suffix(".part")
-    learnt.save_pretrained(part)
-    os.replace(part, folder)
-    return learnt
+
+    def learn() -> PreTrainedTokenizerFast:
+        rng = random.Random("prompts")
+        learnt = train_tokenizer((filmed(rng, "train")[1].said(rng) for _ in range(2000)), 400, WINDOW)
+        learnt.bos_token, learnt.eos_token = "[CLS]", "[SEP]"
+        return learnt
+
+    return checkpoint.tokenizer(folder, learn)
 
 
 def tokens(known: PreTrainedTokenizerFast, prompts: Sequence[str]) -> Batch:
@@ -289,7 +286,7 @@ def export(coder: AutoencoderKL, known: PreTrainedTokenizerFast, animator: Anima
         transformer=animator.net.half(),
         scheduler=scheduler(),
     )
-    pipeline.save_pretrained(folder, safe_serialization=True)
+    painter.write(pipeline, folder)
 
 
 def plan(out: Path, work: Path, **options: Any) -> Plan:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -173,16 +172,13 @@ def _model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 def _tokenizer(plan: Plan) -> PreTrainedTokenizerFast:
     """The tokenizer of the folder to begin as, of an earlier run, or a new one learnt from the curriculum."""
     folder = plan.start or plan.work / "tokenizer"
-    if (folder / "tokenizer.json").exists():
-        kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
-        return kept
-    dialogues = (sample(f"tokenizer/{plan.seed}/{at}", plan.data) for at in range(plan.texts))
-    texts = (message["content"] for dialogue in dialogues for message in dialogue.messages())
-    tokenizer = train_tokenizer(texts, plan.vocabulary, plan.window)
-    part = folder.with_suffix(".part")
-    tokenizer.save_pretrained(part)
-    os.replace(part, folder)
-    return tokenizer
+
+    def learn() -> PreTrainedTokenizerFast:
+        dialogues = (sample(f"tokenizer/{plan.seed}/{at}", plan.data) for at in range(plan.texts))
+        texts = (message["content"] for dialogue in dialogues for message in dialogue.messages())
+        return train_tokenizer(texts, plan.vocabulary, plan.window)
+
+    return checkpoint.tokenizer(folder, learn)
 
 
 def train(plan: Plan) -> None:

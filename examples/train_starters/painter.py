@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    DiffusionPipeline,
     DPMSolverMultistepScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
@@ -25,7 +25,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
-from examples.train_starters import painter_card
+from examples.train_starters import checkpoint, painter_card
 from examples.train_starters.fitting import Batch, Fitting, Plan
 from examples.train_starters.painter_batches import WINDOW, code_batches, drawn, paint_batches, pictures
 from examples.train_starters.painter_truth import Heads
@@ -126,16 +126,14 @@ def sampler() -> DPMSolverMultistepScheduler:
 
 def tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The tokenizer of an earlier start, or a new one learnt from prompts."""
-    if (folder / "tokenizer.json").exists():
-        kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
-        return kept
-    rng = random.Random("prompts")
-    learnt = train_tokenizer((wished(rng, "train", 0.7)[1].said(rng) for _ in range(4000)), 400, WINDOW)
-    learnt.bos_token, learnt.eos_token = "[CLS]", "[SEP]"
-    part = folder.with_suffix(".part")
-    learnt.save_pretrained(part)
-    os.replace(part, folder)
-    return learnt
+
+    def learn() -> PreTrainedTokenizerFast:
+        rng = random.Random("prompts")
+        learnt = train_tokenizer((wished(rng, "train", 0.7)[1].said(rng) for _ in range(4000)), 400, WINDOW)
+        learnt.bos_token, learnt.eos_token = "[CLS]", "[SEP]"
+        return learnt
+
+    return checkpoint.tokenizer(folder, learn)
 
 
 def code_loss(coder: Any, batch: Batch, progress: float) -> torch.Tensor:
@@ -275,7 +273,16 @@ def export(
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    write(pipeline, folder)
+
+
+def write(pipeline: DiffusionPipeline, folder: Path) -> None:
+    """Writes a pipeline, without the folders of this machine that its models began in."""
     pipeline.save_pretrained(folder, safe_serialization=True)
+    for file in folder.glob("*/config.json"):
+        told = json.loads(file.read_text(encoding="utf-8"))
+        told.pop("_name_or_path", None)
+        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def plan(out: Path, work: Path, **options: Any) -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ import torch
 from torch.nn import functional
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
+from examples.train_starters import checkpoint
 from examples.train_starters.chat_data.words import WORDS
 from examples.train_starters.fitting import Batch, Fitting, Plan
 from examples.train_starters.questions import any_question
@@ -33,16 +33,13 @@ def strange_words(seed: int = 0, number: int = 1500) -> tuple[str, ...]:
 
 def tokenizer(folder: Path, texts: int = 60_000, vocabulary: int = 6000) -> PreTrainedTokenizerFast:
     """The tokenizer of an earlier start, or a new one learnt from requests and questions for training."""
-    if (folder / "tokenizer.json").exists():
-        kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
-        return kept
-    rng, words = random.Random(0), strange_words()
-    seen = (sample(rng, "train", words).text if at % 4 else any_question(rng) for at in range(texts))
-    learnt = train_tokenizer([*seen, *WORDS * 8], vocabulary, WINDOW)
-    part = folder.with_suffix(".part")
-    learnt.save_pretrained(part)
-    os.replace(part, folder)
-    return learnt
+
+    def learn() -> PreTrainedTokenizerFast:
+        rng, words = random.Random(0), strange_words()
+        seen = (sample(rng, "train", words).text if at % 4 else any_question(rng) for at in range(texts))
+        return train_tokenizer([*seen, *WORDS * 8], vocabulary, WINDOW)
+
+    return checkpoint.tokenizer(folder, learn)
 
 
 def config(vocabulary: int, hidden: int = 128, layers: int = 3) -> BertConfig:

@@ -8,7 +8,6 @@ side in one sequence without seeing each other, so that a picture is read once f
 from __future__ import annotations
 
 import json
-import os
 import random
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,25 +78,23 @@ def tokenizer(
     folder: Path, world: World, texts: int = 12_000, vocabulary: int = 900
 ) -> PreTrainedTokenizerFast:
     """The tokenizer of an earlier start, or a new one of lower-case pieces of questions and answers."""
-    if (folder / "tokenizer.json").exists():
-        kept: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
-        return kept
-    rng = random.Random("tokenizer")
-    said = [any_question(rng).lower() for _ in range(texts)]
-    for at in range(texts // 20):
-        said += [
-            part
-            for turn in talk(random.Random(f"words/{at}"), world).turns
-            for part in (turn.question, turn.answer)
-        ]
-    learnt = train_tokenizer([*(text.lower() for text in said), *SYSTEM], vocabulary, WINDOW)
-    learnt.backend_tokenizer.normalizer = normalizers.Lowercase()
-    learnt.add_special_tokens({"additional_special_tokens": [*learnt.extra_special_tokens, IMAGE]})
-    learnt.chat_template = None
-    part = folder.with_suffix(".part")
-    learnt.save_pretrained(part)
-    os.replace(part, folder)
-    return learnt
+
+    def learn() -> PreTrainedTokenizerFast:
+        rng = random.Random("tokenizer")
+        said = [any_question(rng).lower() for _ in range(texts)]
+        for at in range(texts // 20):
+            said += [
+                part
+                for turn in talk(random.Random(f"words/{at}"), world).turns
+                for part in (turn.question, turn.answer)
+            ]
+        learnt = train_tokenizer([*(text.lower() for text in said), *SYSTEM], vocabulary, WINDOW)
+        learnt.backend_tokenizer.normalizer = normalizers.Lowercase()
+        learnt.add_special_tokens({"additional_special_tokens": [*learnt.extra_special_tokens, IMAGE]})
+        learnt.chat_template = None
+        return learnt
+
+    return checkpoint.tokenizer(folder, learn)
 
 
 def config(known: PreTrainedTokenizerFast, shape: Shape) -> LlavaConfig:

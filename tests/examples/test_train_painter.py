@@ -172,6 +172,9 @@ def test_scenes_come_again_in_other_words(folder):
 def test_training_goes_on_from_a_folder(folder):
     plan = painter.plan(folder / "again", folder / "work2", steps=1, rate=0.0)
     fitting = painter.train(plan, start=folder / "out", wishes=1)
+    configs = [json.loads(file.read_text(encoding="utf-8")) for file in plan.out.glob("*/config.json")]
+    assert len(configs) == 3
+    assert not any("_name_or_path" in config for config in configs)  # a folder of this machine
     assert fitting.step == 1
     training = json.loads((folder / "again" / "eval.json").read_text(encoding="utf-8"))["training"]
     assert (training["steps"], training["goes"]) == (3, 2)
