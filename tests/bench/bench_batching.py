@@ -37,23 +37,26 @@ Field = Mapping[str, Contender | str]
 """Who takes part; of whom is missing, why."""
 Times = dict[str, list[tuple[float, float]]]
 """Seconds by the clock and by the processor of each round."""
+Columns = Mapping[str, tuple[int, Times]]
+"""All streams' tokens and the times."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is measured: by how many readers at once, with prompts and answers of so many tokens."""
+    """What is measured: by how many readers at once, with prompts and answers of so many tokens; of two
+    lengths of answers also what lies between them, when all prompts have been read."""
 
     title: str
     streams: tuple[int, ...]
     prompt: int = 64
-    answer: int = 24
+    answers: tuple[int, ...] = (24,)
 
 
 PARTS = {
     # llama.cpp's own `llama-bench` has models write as much
-    "many": Part("Many readers at once", (1, 2, 4, 8, 16, 32), answer=128),
+    "many": Part("Many readers at once", (1, 2, 4, 8, 16, 32), answers=(128,)),
     "short": Part("Many readers of short answers", (8, 16)),
-    "long": Part("Many readers of long prompts", (8,), prompt=600),
+    "long": Part("Many readers of long prompts", (8,), prompt=600, answers=(24, 128)),
 }
 WARM = 24
 """Tokens that are written before it counts."""
@@ -119,21 +122,32 @@ async def field(place: Path, llama: str) -> AsyncIterator[Field]:
                         one.close()
 
 
-async def measured(field: Field, part: Part, streams: int, rounds: int) -> Times:
-    """The times of each contender; the round before the first only warms up."""
-    times: Times = {}
+async def measured(field: Field, part: Part, streams: int, rounds: int) -> Columns:
+    """The columns for so many readers; the round before the first only warms up."""
+    times: dict[int, Times] = {length: {} for length in part.answers}
     for number in range(rounds + 1):
-        prompts = [letters(100 * number + i, part.prompt) for i in range(streams)]
-        for name, one in field.items():
-            if not isinstance(one, str):
-                found = await one.answer(prompts, part.answer if number else WARM)
-                times.setdefault(name, []).extend([found] if number else [])
-    return times
+        for which, length in enumerate(part.answers):
+            prompts = [letters(100 * number + 50 * which + i, part.prompt) for i in range(streams)]
+            for name, one in field.items():
+                if not isinstance(one, str):
+                    found = await one.answer(prompts, length if number else WARM)
+                    times[length].setdefault(name, []).extend([found] if number else [])
+    if len(part.answers) == 1:
+        return {str(streams): (streams * length, times[length]) for length in part.answers}
+    few, many = part.answers
+    return {f"{streams}, {length} new": (streams * length, times[length]) for length in part.answers} | {
+        f"{streams}, new ones {few + 1} to {many}": (
+            streams * (many - few),
+            {
+                name: [(b[0] - a[0], b[1] - a[1]) for a, b in zip(less, times[many][name], strict=True)]
+                for name, less in times[few].items()
+            },
+        )
+    }
 
 
-def tables(field: Field, columns: Mapping[str, tuple[int, Times]]) -> str:
-    """Tokens a second, `columns` having all streams' tokens and the times; then how many times the engine's
-    pace is that of others."""
+def tables(field: Field, columns: Columns) -> str:
+    """Tokens a second; then how many times the engine's pace is that of others."""
     head = " | ".join(columns)
     rows = [f"| tokens/s | {head} |", "|---|" + "---|" * len(columns)]
     for name, one in field.items():
@@ -164,18 +178,18 @@ async def measure(place: Path, only: Sequence[str], streams: Sequence[int], roun
     note = shown if streams else section
     async with field(place, llama) as who:
         for part in (PARTS[kind] for kind in only):
-            found = {
-                str(count): (count * part.answer, await measured(who, part, count, rounds))
-                for count in streams or part.streams
-            }
+            found: dict[str, tuple[int, Times]] = {}
+            for count in streams or part.streams:
+                found |= await measured(who, part, count, rounds)
             note(
                 part.title,
                 "A random Llama of 120 million parameters in bfloat16, "
-                f"{threads} thread(s) each, prompts of {part.prompt} tokens, {part.answer} new ones, medians "
-                f"of {rounds} rounds in turns (`tests/bench/bench_batching.py`). Tokens per second of all "
-                "streams together, by their number: the engine's end to end through the service, "
-                "transformers' over HTTP, llama.cpp's by its library alone. Below, how many times as quick "
-                f"the engine is.\n\n{tables(who, found)}\n\n{load()}",
+                f"{threads} thread(s) each, prompts of {part.prompt} tokens, "
+                f"{' and '.join(map(str, part.answers))} new ones, medians of {rounds} rounds in turns "
+                "(`tests/bench/bench_batching.py`). Tokens per second of all streams together, by their "
+                "number: the engine's end to end through the service, transformers' over HTTP, llama.cpp's "
+                "by its library alone. Below, how many times as quick the engine is."
+                f"\n\n{tables(who, found)}\n\n{load()}",
             )
 
 

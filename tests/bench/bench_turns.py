@@ -21,7 +21,7 @@ from inference_chat.schema import Message, Request
 from inference_chat.settings import Settings
 
 from .contenders import Bare
-from .random_llama import TOKENS, asked, build, forget, letters, seconds
+from .random_llama import asked, build, forget, letters, seconds
 from .report import section
 
 ROUNDS = 5
@@ -32,6 +32,8 @@ SAID = 90
 REPLY = 6
 MARKS = 2
 """Tokens around a reply."""
+WRITTEN = 128
+"""Tokens that one reader is written; llama.cpp's own `llama-bench` has models write as much."""
 
 
 # --- one conversation ---------------------------------------------------------------------------
@@ -144,21 +146,22 @@ def weights(folder: Path, bare: Bare, rounds: int) -> str:
     times: dict[str, list[float]] = {kind: [] for kind in (*runners, "bare", "memory")}
     for number in range(rounds + 1):
         for kind, runner in runners.items():
-            times[kind].append(seconds(lambda r=runner, n=number: list(r.run(asked(letters(n, 8)), Flag()))))  # type: ignore[misc]
-        times["bare"].append(bare([letters(number, 8)], TOKENS)[0])
-        times["memory"].append(min(seconds(block.sum) for _ in range(3)) * read / block.nbytes * TOKENS)
+            request = asked(letters(number, 8), WRITTEN)
+            times[kind].append(seconds(lambda r=runner, given=request: list(r.run(given, Flag()))))  # type: ignore[misc]
+        times["bare"].append(bare([letters(number, 8)], WRITTEN)[0])
+        times["memory"].append(min(seconds(block.sum) for _ in range(3)) * read / block.nbytes * WRITTEN)
     rows = []
     names = {"none": "as they are", "auto": "packed", "int8": "int8", "int4": "int4"}
     for kind, name in names.items():
         ratio = statistics.median(b / o for o, b in zip(times[kind][1:], times["bare"][1:], strict=True))
         limit = statistics.median(b / o for o, b in zip(times[kind][1:], times["memory"][1:], strict=True))
-        speed = TOKENS / statistics.median(times[kind][1:])
+        speed = WRITTEN / statistics.median(times[kind][1:])
         rows.append(f"| {name} | {speed:.0f} | {ratio:.2f} | {limit:.2f} |")
     for runner in runners.values():
         runner.unload()
     return (
-        "One stream by the layout of the weights, prompts of 8 tokens; the limit is what reading them "
-        "once a token at the bandwidth measured in the same run allows in bfloat16.\n\n"
+        f"One stream by the layout of the weights, prompts of 8 tokens, answers of {WRITTEN}; the limit is "
+        "what reading them once a token at the bandwidth measured in the same run allows in bfloat16.\n\n"
         "| weights | tokens/s | × bare generate | of the limit |\n|---|---|---|---|\n" + "\n".join(rows)
     )
 
