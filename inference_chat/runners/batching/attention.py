@@ -31,7 +31,7 @@ class Plan(Protocol):
     """What a forward pass does with attention; query, key and value are (heads, tokens, numbers)."""
 
     def attend(self, layer: int, query: Any, key: Any, value: Any, how: How) -> Any:
-        """What the tokens see: (tokens, query heads, numbers)."""
+        """What the tokens see: (tokens, query heads, numbers). The query may be of each piece's last only."""
 
 
 PLAN: ContextVar[Plan] = ContextVar("PLAN")
@@ -99,7 +99,8 @@ class Step:
             return self._look(0, query, keys[layer], values[layer], how)
         torch._foreach_copy_(new_keys, torch.split_with_sizes(key[None], self._counts, 2))
         torch._foreach_copy_(new_values, torch.split_with_sizes(value[None], self._counts, 2))
-        parts = torch.split_with_sizes(query, self._counts, 1)
+        counts = self._counts if query.shape[1] == key.shape[1] else [1] * len(self._pieces)
+        parts = torch.split_with_sizes(query, counts, 1)
         found = [
             self._look(number, part, keys[layer], values[layer], how)
             for number, (part, (keys, values)) in enumerate(zip(parts, self._sights(how.window), strict=True))
@@ -120,15 +121,16 @@ class Step:
 
         attention = torch.nn.functional.scaled_dot_product_attention
         heads, count, width = query.shape
-        if how.softcap is None and how.sinks is None and count == 1:
-            # The heads of a group ask the same keys, as rows of one question: nothing is copied for them.
-            rows = query.reshape(1, keys.shape[1], -1, width)
-            return attention(rows, keys, values, scale=how.scale).reshape(1, heads, -1)
         plain = how.softcap is None and how.sinks is None
-        if plain and how.window is None and quicker(query, keys.shape[2]):
+        whole = how.window is None or count == 1 or self._pieces[number].end <= how.window
+        if plain and whole and quicker(query, keys[0]):
             seen = attended(query, keys[0], values[0], how.scale)
             if seen is not None:
                 return seen
+        if plain and count == 1:
+            # The heads of a group ask the same keys, as rows of one question: nothing is copied for them.
+            rows = query.reshape(1, keys.shape[1], -1, width)
+            return attention(rows, keys, values, scale=how.scale).reshape(1, heads, -1)
         mask = self._mask(number, query, how.window)
         if not plain:
             return _spelled_out(query, keys[0], values[0], mask, how).transpose(0, 1)
@@ -141,7 +143,7 @@ class Step:
         import torch
 
         piece = self._pieces[number]
-        if piece.count == 1:
+        if query.shape[1] == 1:
             return None
         if (mask := self._masks.get((number, window))) is None:
             start, end = _stretch(piece, window), piece.end

@@ -48,6 +48,10 @@ class Lean:
         self._turns = body.rotary_emb
         self._norm = _norm(body.norm)
         self._layers = [_layer(number, layer, hows[number]) for number, layer in enumerate(body.layers)]
+        # Nobody looks at what the last layer makes of tokens whose logits are not asked for. With a window,
+        # what a piece sees is cut for its first token.
+        last = self._layers[-1]
+        self._narrow = last.number if last.how.window is None else None
 
     def __call__(
         self, input_ids: Any, position_ids: Any, logits_to_keep: Any = 0, use_cache: bool = False
@@ -55,15 +59,19 @@ class Lean:
         """Logits (1, tokens kept, vocabulary) for tokens and positions (1, tokens)."""
         x = self._embed(input_ids[0])
         cos, sin = self._turned(x, position_ids)
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
         attend = PLAN.get().attend
         for layer in self._layers:
             query, key, value = self._asked(layer, layer.before(x), cos, sin)
+            if layer.number == self._narrow:
+                query, x = query[:, kept], x[kept]
             seen = attend(layer.number, query, key, value, layer.how)
             x = layer.out(seen.reshape(len(x), -1)).add_(x)
             gate, up = layer.gates(layer.after(x)).chunk(2, -1)
             x = layer.down(layer.act(gate).mul_(up)).add_(x)
-        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        return Found(self._head(self._norm(x[kept]))[None])
+        if self._narrow is None:
+            x = x[kept]
+        return Found(self._head(self._norm(x))[None])
 
     def _turned(self, x: Any, positions: Any) -> tuple[Any, Any]:
         """Cosines and sines (tokens, 1, numbers); those of the first half are of the other sign."""

@@ -48,6 +48,23 @@ def test_its_logits_are_those_of_the_model(tmp_path: Path, family: str):
     torch.testing.assert_close(read(batch), plain(folder), atol=2e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_follows_pieces_of_several_texts_is_the_same(tmp_path: Path, family: str):
+    """Of the last layer only their last tokens are computed."""
+    folder = build(family, tmp_path / family)
+    batch = opened(model_of(folder), 0)
+    slots = [batch.apart(IDS) for _ in range(3)]
+    wanted = plain(folder)
+    with torch.inference_mode():
+        for counts in ((25,), (3, 14, 1), (2, 1), (1, 1, 7)):
+            pieces = [Piece(slot, count) for slot, count in zip(slots, counts, strict=False)]
+            found = forward(batch.reader, pieces)
+            for piece in pieces:
+                piece.slot.read += piece.count
+            ends = [piece.slot.read - 1 for piece in pieces]
+            torch.testing.assert_close(found, wanted[ends], atol=2e-4, rtol=1e-4)
+
+
 @BFLOAT16
 @pytest.mark.parametrize("family", FAMILIES)
 def test_packed_layers_are_read_at_once(tmp_path: Path, family: str):

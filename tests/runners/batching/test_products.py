@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from inference_chat.runners.batching import products
 from inference_chat.runners.batching.attention import How, Piece, Step
 from inference_chat.runners.batching.products import attended, quicker
 from inference_chat.runners.batching.slot import Shape, Slot
@@ -14,12 +15,12 @@ GROUPS, HEADS, WIDTH = 2, 6, 16
 HOW = How(None, None, None, None)
 
 
-def texts(count: int, total: int, spread: float = 2.0) -> tuple[Any, Any, Any]:
+def texts(count: int, total: int, spread: float = 2.0, groups: int = GROUPS) -> tuple[Any, Any, Any]:
     """Query, keys and values; scores spread as wide as those of trained models."""
     torch.manual_seed(count * 7919 + total)
     query = torch.randn(HEADS, count, WIDTH, dtype=torch.bfloat16) * spread
-    keys = torch.randn(GROUPS, total, WIDTH, dtype=torch.bfloat16) * spread
-    return query, keys, torch.randn(GROUPS, total, WIDTH, dtype=torch.bfloat16)
+    keys = torch.randn(groups, total, WIDTH, dtype=torch.bfloat16) * spread
+    return query, keys, torch.randn(groups, total, WIDTH, dtype=torch.bfloat16)
 
 
 def wanted(query: Any, keys: Any, values: Any, scale: float | None = None) -> Any:
@@ -38,9 +39,14 @@ def error(found: Any, right: Any) -> float:
 
 @BFLOAT16
 @pytest.mark.parametrize("scale", [None, 0.3])
-@pytest.mark.parametrize(("count", "total"), [(16, 300), (100, 700), (520, 4000)])
-def test_it_sees_what_the_kernel_sees(count: int, total: int, scale: float | None):
-    given = texts(count, total)
+@pytest.mark.parametrize("groups", [GROUPS, HEADS])
+@pytest.mark.parametrize(
+    ("count", "total"),
+    [(1, 1), (1, 40), (1, 2000), (16, 300), (50, 50), (40, 80), (600, 600), (520, 4000)],
+    ids=lambda number: str(number),
+)
+def test_it_sees_what_the_kernel_sees(count: int, total: int, groups: int, scale: float | None):
+    given = texts(count, total, groups=groups)
     assert error(attended(*given, scale), wanted(*given, scale)) < 0.01
 
 
@@ -61,24 +67,44 @@ def test_later_tokens_are_not_seen():
 
 
 @BFLOAT16
-def test_a_score_out_of_all_proportion_is_left_to_the_kernel():
-    query, keys, values = texts(20, 401)
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_score_out_of_all_proportion_is_left_to_the_kernel(monkeypatch: pytest.MonkeyPatch, count: int):
+    query, keys, values = texts(count, 401)
     query[:], keys[:, 1] = 30, 30  # 1 is none of those that are looked at before
     assert attended(query, keys, values, None) is None
-    slot = Slot(Shape(1, GROUPS, WIDTH, WIDTH, torch.bfloat16, torch.device("cpu")), range(401))
+    monkeypatch.setattr(products, "WORTH", 0)
+    monkeypatch.setattr(products, "SHARED", 0)
+    assert error(stepped(query, keys, values, HOW), wanted(query, keys, values)) < 0.01
+
+
+@BFLOAT16
+@pytest.mark.parametrize(("window", "seen"), [(700, 700), (50, 50)])
+def test_a_window_is_kept(window: int, seen: int):
+    """One that is wider than the text hides nothing; a narrow one is left to the kernel's masks."""
+    query, keys, values = texts(600, 700)
+    found = stepped(query, keys, values, HOW._replace(window=window))
+    last = wanted(query[:, -1:], keys[:, -seen:], values[:, -seen:])
+    assert error(found[-1:], last) < 0.01
+
+
+def stepped(query: Any, keys: Any, values: Any, how: How) -> Any:
+    """What the last tokens of a text see in a step, the tokens before them having been read."""
+    count, total = query.shape[1], keys.shape[1]
+    slot = Slot(Shape(1, GROUPS, WIDTH, WIDTH, torch.bfloat16, torch.device("cpu")), range(total))
     with torch.inference_mode():
-        slot.reserve(401)
-        slot.read = 381
-        for place, given in zip(slot.views(0, 381), (keys, values), strict=True):
-            place[0][0].copy_(given[:, :381])
-        seen = Step([Piece(slot, 20)]).attend(0, query, keys[:, 381:], values[:, 381:], HOW)
-    assert error(seen, wanted(query, keys, values)) < 0.01
+        slot.reserve(total)
+        slot.read = total - count
+        for place, given in zip(slot.views(0, slot.read), (keys, values), strict=True):
+            place[0][0].copy_(given[:, : slot.read])
+        new = (one[:, slot.read :] for one in (keys, values))
+        return Step([Piece(slot, count)]).attend(0, query, *new, how)
 
 
 @BFLOAT16
 def test_it_is_for_long_texts_in_bfloat16():
-    query, _, _ = texts(100, 100)
-    assert quicker(query, 2000)
-    assert not quicker(query, 200)
-    assert not quicker(query[:, :1], 4000)
-    assert not quicker(query.float(), 4000)
+    query, keys, _ = texts(100, 2000)
+    assert quicker(query, keys)
+    assert not quicker(query, keys[:, :120])
+    assert not quicker(query.float(), keys)
+    assert not quicker(query[:, :1], keys)
+    assert quicker(query[:, :1], texts(1, 2000, groups=HEADS)[1])
