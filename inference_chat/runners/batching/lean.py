@@ -87,7 +87,7 @@ class Lean:
         turning = found[:, : self._heads + self._keys]
         if layer.normed is not None:
             turning = layer.normed(turning, self._heads)
-        turned = (turning * cos).add_(turning.roll(self._width // 2, -1).mul_(sin)).transpose(0, 1)
+        turned = (turning * cos).addcmul_(turning.roll(self._width // 2, -1), sin).transpose(0, 1)
         return turned[: self._heads], turned[self._heads :], found[:, -self._keys :].transpose(0, 1)
 
 
