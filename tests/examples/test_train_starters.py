@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from examples.train_starters import card, chat, checkpoint
@@ -185,6 +186,21 @@ def test_training_begins_as_another_folder(data, tmp_path):
     assert second.step == 0
     kept = {name: tensor.bfloat16() for name, tensor in second.model.state_dict().items()}
     assert all(torch.equal(kept[name], one.bfloat16()) for name, one in first.average.weights.items())
+
+
+def test_what_was_learnt_is_mixed_with_what_it_began_from(data, tmp_path):
+    first = chat.Training(tiny(data, tmp_path, 1))
+    first.run()
+    began = load_file(tmp_path / "out" / "model.safetensors")
+    plan = replace(
+        tiny(data, tmp_path, 2), work=tmp_path / "w", start=tmp_path / "out", out=tmp_path / "mixed"
+    )
+    second = chat.Training(plan)
+    second.run()
+    learnt = checkpoint.load(tmp_path / "w" / "checkpoint.pt")["average"]
+    for name, mixed in load_file(tmp_path / "mixed" / "model.safetensors").items():
+        assert torch.equal(mixed, learnt[name].lerp(began[name].float(), 0.4).bfloat16())
+        assert not torch.equal(learnt[name], began[name].float())
 
 
 def test_replies_of_like_occasions_are_right_and_others_are_not():
