@@ -319,14 +319,15 @@ def train(
 ) -> Fitting:
     """Trains eye and decoder, exports, measures and writes the card.
 
-    `start` is a folder to go on from, its eye first; a new eye begins with the convolutions of `detector`.
+    `start` is a folder to go on from, its eye first, if that has a share of the time; a new eye begins with
+    the convolutions of `detector`.
     """
     torch.manual_seed(plan.seed)
     known = tokenizer(start or plan.work / "tokenizer", world)
     llava = LlavaForConditionalGeneration(config(known, shape))
     if start is not None:
         llava = taken_up(start)
-    if not (plan.work / "checkpoint.pt").exists():
+    if tower_share and not (plan.work / "checkpoint.pt").exists():
         eye = replace(plan, work=plan.work / "tower", filters=True, minutes=plan.minutes * tower_share)
         eye = replace(eye, rate=_EYE if start is None else _EYE_ON)
         tower = see(eye, world, llava, detector, grown=start is not None)
