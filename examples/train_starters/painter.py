@@ -28,15 +28,20 @@ from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 from examples.train_starters import checkpoint, painter_card
 from examples.train_starters.fitting import Batch, Fitting, Plan
 from examples.train_starters.painter_batches import WINDOW, code_batches, drawn, paint_batches, pictures
-from examples.train_starters.painter_truth import Heads
+from examples.train_starters.painter_truth import Heads, alike
 from examples.train_starters.painter_world import SIDE, wished
 from examples.train_starters.text_tokenizer import train_tokenizer
 
 STEPS = 1000
-SHARES, TIMES = (0.0, 0.25, 0.9, 1.0), (0, 500, 900, STEPS)
-"""Which share is learnt up to which time: in more noise nothing is seen, in less all is settled."""
+SHARES, TIMES = (0.0, 0.4, 0.93, 1.0), (0, 500, 900, STEPS)
+"""Which share is learnt up to which time: in more noise nothing is seen, in less only outlines are open."""
 SEEING, READING = 0.15, 0.3
 """Weights of the heads' errors."""
+OPEN, SETTLED = 650.0, 450.0
+"""Times between which things begin to weigh alike, whatever their size: as long as it is open where they will
+be, a weight where they are would teach to draw too many."""
+SHAKEN = 0.3
+"""The most noise in latents, in deviations, from which the decoder learns to draw clean outlines."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,18 @@ def code_loss(coder: Any, batch: Batch, progress: float) -> torch.Tensor:
     return loss
 
 
+def outline_loss(coder: Any, batch: Batch, progress: float) -> torch.Tensor:
+    """Absolute and squared error of pictures from latents that are a little off, small things weighing as
+    much as large ones; for the decoder alone."""
+    with torch.no_grad():
+        codes = coder.encode(batch["pixels"]).latent_dist.mode().float()
+    noise = SHAKEN * codes.std() * torch.rand(len(codes), 1, 1, 1, device=codes.device)
+    errors = coder.decode(codes + noise * torch.randn_like(codes)).sample.float() - batch["pixels"]
+    weights = 1 + alike(batch["things"])[:, None]
+    loss: torch.Tensor = ((errors.abs() + errors.square()) * weights).sum() / weights.expand_as(errors).sum()
+    return loss
+
+
 class Looks(NamedTuple):
     """A velocity, and the heads' errors."""
 
@@ -182,16 +199,18 @@ class Painter(nn.Module):
 
 
 def paint_loss(painter: Painter, batch: Batch, progress: float) -> torch.Tensor:
-    """The squared error of the velocity at times spread over the batch as SHARES say, and the heads'
-    errors."""
+    """The squared error of the velocity at times spread over the batch as SHARES say, small things weighing
+    as much as large ones, and the heads' errors."""
     latents = batch["latents"]
     noise = torch.randn_like(latents)
     shares = (torch.randperm(len(latents)) + torch.rand(len(latents))) / len(latents)
     when = torch.from_numpy(np.interp(shares.numpy(), SHARES, TIMES)).long().to(latents.device)
     laws = scheduler()
     looks = painter(batch, laws.add_noise(latents, noise, when), when)
-    error = functional.mse_loss(looks.velocity.float(), laws.get_velocity(latents, noise, when))
-    loss: torch.Tensor = error + SEEING * looks.seen + READING * looks.read
+    errors = (looks.velocity.float() - laws.get_velocity(latents, noise, when)).square().mean(1)
+    share = ((OPEN - when) / (OPEN - SETTLED)).clamp(0, 1)[:, None, None]
+    weights = 1 + share * alike(batch["cells"])
+    loss: torch.Tensor = (errors * weights).sum() / weights.sum() + SEEING * looks.seen + READING * looks.read
     return loss
 
 
@@ -206,11 +225,22 @@ def train_coder(plan: Plan, shape: Shape) -> AutoencoderKL:
     return coder
 
 
+def train_decoder(plan: Plan, coder: AutoencoderKL) -> Fitting:
+    """Goes on with the decoder alone, so that latents stay what they are."""
+    coder.requires_grad_(True)
+    for part in (coder.encoder, coder.quant_conv):
+        part.requires_grad_(False)
+    fitting = Fitting(plan, coder, outline_loss, lambda at: code_batches(plan, at))
+    fitting.run()
+    return fitting
+
+
 def train(
     plan: Plan,
     start: Path | None = None,
     shape: Shape = Shape(),
     coder_share: float = 0.17,
+    decoder_share: float = 0.1,
     two: float = 0.8,
     wishes: int = 200,
 ) -> Fitting:
@@ -227,8 +257,11 @@ def train(
     else:
         before: Any = StableDiffusionPipeline.from_pretrained(start, dtype=torch.float32)
         known, coder, text, net = before.tokenizer, before.vae, before.text_encoder, before.unet
+    decoding = replace(plan, work=plan.work / "decoder", minutes=plan.minutes * decoder_share)
+    decoded = train_decoder(decoding, coder).budget.seconds / 60
     coder.requires_grad_(False).eval()
-    painting = plan if start else replace(plan, minutes=plan.minutes * (1 - coder_share))
+    spent = decoder_share + (0.0 if start else coder_share)
+    painting = replace(plan, minutes=plan.minutes * (1 - spent))
 
     def learnt() -> bool:
         return start is not None or fitting.progress >= 1 / 3
@@ -241,12 +274,13 @@ def train(
     )
     fitting.run()
     export(coder, text, known, net, plan.out)
-    painter_card.finish(plan.out, summed(fitting.facts(), start), wishes)
+    painter_card.finish(plan.out, summed(fitting.facts(), decoded, start), wishes)
     return fitting
 
 
-def summed(facts: dict[str, Any], start: Path | None) -> dict[str, Any]:
-    """How the weights came about, minutes and steps of the goes before this one included."""
+def summed(facts: dict[str, Any], decoded: float, start: Path | None) -> dict[str, Any]:
+    """How the weights came about: with the minutes of the decoder, and what earlier goes took."""
+    facts = facts | {"minutes": round(facts["minutes"] + decoded, 1)}
     told = start / "eval.json" if start else None
     if told is None or not told.exists():
         return facts | {"goes": 1}

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from examples.train_starters.fitting import Batch, Plan
 from examples.train_starters.painter_truth import FACTS, cells, told
-from examples.train_starters.painter_world import Wish, wished
+from examples.train_starters.painter_world import SIDE, Wish, wished
 from examples.train_starters.shapes_world import Scene, render, stream
 
 WINDOW = 24
@@ -50,7 +50,8 @@ def drawn(seed: int, at: int, two: float, size: int) -> list[tuple[Scene, Wish]]
 def code_batches(plan: Plan, at: int, size: int = 32, number: int = 10) -> Iterator[Batch]:
     """The autoencoder's batches of the buffer with this number."""
     for which in range(at * number, (at + 1) * number):
-        yield {"pixels": pictures([scene for scene, _ in drawn(plan.seed, which, 0.5, size)])}
+        scenes = [scene for scene, _ in drawn(plan.seed, which, 0.5, size)]
+        yield {"pixels": pictures(scenes), "things": torch.stack([cells(scene, SIDE) for scene in scenes])}
 
 
 @torch.no_grad()

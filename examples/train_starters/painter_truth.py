@@ -17,6 +17,8 @@ from examples.train_starters.shapes_world import Scene, index_map
 
 FINE = 16
 """Cells on a side."""
+THINGS = 20 / 256
+"""What a thing weighs in errors, beside its cells: a small star has 4 of 256, a large circle 38."""
 _KINDS = [f"{colour} {shape}" for colour in PAINTED.colours for shape in PAINTED.shapes]
 KINDS = 1 + len(_KINDS)
 """Nothing, and every colour with every shape."""
@@ -26,13 +28,21 @@ FACTS = (KINDS, KINDS, 1 + len(PAINTED.sizes), 1 + len(PAINTED.sizes), 3, 1 + le
 along which axis they lie, on which background; the first answer is that it is not said."""
 
 
-def cells(scene: Scene) -> torch.Tensor:
-    """Which share of each cell every kind covers, [KINDS, FINE, FINE] in half precision."""
-    shown, step = index_map(scene), SIDE // FINE
-    shares = np.zeros((KINDS, FINE, FINE), dtype=np.float16)
+def cells(scene: Scene, fine: int = FINE) -> torch.Tensor:
+    """Which share of each of fine × fine cells every kind covers, [KINDS, fine, fine] in half precision."""
+    shown, step = index_map(scene), SIDE // fine
+    shares = np.zeros((KINDS, fine, fine), dtype=np.float16)
     for at, kind in enumerate([0, *(_kind(thing.name) for thing in scene.objects)]):
-        shares[kind] += (shown == at).reshape(FINE, step, FINE, step).mean((1, 3)).astype(np.float16)
+        shares[kind] += (shown == at).reshape(fine, step, fine, step).mean((1, 3)).astype(np.float16)
     return torch.from_numpy(shares)
+
+
+def alike(shares: torch.Tensor) -> torch.Tensor:
+    """Weights [batch, height, width] that come to THINGS of the picture for each thing, small or large, on
+    its cells and next to them; `shares` as from `cells`."""
+    near = functional.avg_pool2d(shares[:, 1:].float(), 3, 1, 1)
+    weights: torch.Tensor = (near / near.sum((2, 3), keepdim=True).clamp(min=1.0)).sum(1)
+    return THINGS * weights[0].numel() * weights
 
 
 def told(wish: Wish) -> list[int]:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from examples.train_starters import card, painter
 from examples.train_starters.painter_batches import WINDOW, paint_batches
 from examples.train_starters.painter_card import wishes
-from examples.train_starters.painter_truth import FACTS, FINE, KINDS, Heads, cells, told
+from examples.train_starters.painter_truth import FACTS, FINE, KINDS, THINGS, Heads, alike, cells, told
 from examples.train_starters.painter_words import otherwise
 from examples.train_starters.painter_world import SIDE, Wish, fulfilled, read, wished
 from examples.train_starters.shapes_world import render, stream
@@ -86,6 +86,28 @@ def test_cells_tell_what_covers_them():
     for thing in scene.objects:
         place = shares[:, int(thing.y / SIDE * FINE), int(thing.x / SIDE * FINE)]
         assert place.argmax() == told(Wish((thing.name,), "", ""))[0]
+
+
+@pytest.mark.parametrize("fine", [FINE, SIDE])
+def test_small_things_weigh_as_much_as_large_ones(fine):
+    scene, wish = wished(stream("test", 3), "test", 1.0)
+    one, other = (told(Wish((name,), "", ""))[0] for name in wish.things)
+    shares = torch.zeros(2, KINDS, fine, fine)
+    shares[0, one, :2, :2], shares[1, other, 3 : fine - 3, 3 : fine - 3] = 1, 1
+    small, large = alike(shares)
+    assert small.sum() == pytest.approx(float(large.sum())) == pytest.approx(THINGS * fine**2)
+    assert small[5:, 5:].sum() == large[0].sum() == 0
+    both = alike(cells(scene, fine)[None])
+    assert float(both.sum()) == pytest.approx(2 * THINGS * fine**2, rel=0.05)
+
+
+def test_the_decoder_goes_on_alone(tmp_path):
+    coder = painter.autoencoder(TINY)
+    before = {name: tensor.clone() for name, tensor in coder.state_dict().items()}
+    painter.train_decoder(painter.plan(tmp_path, tmp_path, steps=2), coder)
+    changed = {name for name, tensor in coder.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed
+    assert all(name.startswith(("decoder", "post_quant_conv")) for name in changed)
 
 
 def test_the_heads_are_content_with_the_truth():
