@@ -59,15 +59,18 @@ Steps and guidance were chosen on other wishes.
 
 ## Recipe
 
-An autoencoder to a quarter of the side, {error:.1f} dB on scenes never seen; then a CLIP text encoder of
+An autoencoder to a quarter of the side, {error:.1f} dB on scenes never seen, whose decoder then goes on alone and
+learns to draw clean outlines from latents that are a little off; then a CLIP text encoder of
 {words} wide and a UNet of {widths} channels together, velocity prediction to zero terminal signal
-(arXiv:2305.08891), one thing first, then two. While it learns, linear heads must tell from the UNet's features
+(arXiv:2305.08891), one thing first, then two. In the errors of the decoder, and of the UNet where it is settled
+what will be where, a small thing weighs as much as a large one. While it learns, linear heads must tell from the UNet's features
 which colour and shape covers each place, and from the text encoder's what stands where (as REPA does with a
 vision model's features, arXiv:2410.06940; here the truth is known); they are left out of the weights. Muon on
 matrices and filters, AdamW on the rest, averaged weights, fp16. It draws by a solver that adds new noise at
 every step (SDE-DPM-Solver++, arXiv:2211.01095), which puts right what was settled wrongly. These weights began with eight
 latent channels, of which the four principal ones were kept by a linear map, and without the heads, with fewer
-words; so the seed alone does not give them again. To train it anew, or on from these weights:
+words; small things weigh as much and the decoder goes on alone since the last go. So the seed alone does not
+give them again. To train it anew, or on from these weights:
 
 ```
 python -m examples.train_starters painter
