@@ -20,7 +20,7 @@ from examples.train_starters.scene_card import columns, facts
 from examples.train_starters.shapes_world import Split, render, stream
 
 TAKES = 40
-GUIDANCE = 2.5
+GUIDANCE = 3.0
 FEW = 25
 GOALS = {"one": 0.95, "two": 0.90}
 _FRONT = """---
@@ -33,7 +33,7 @@ inference_chat:
   version: 1.0.0
   tasks: [text-to-image, image-to-image]
   capabilities: [ImageGeneration, ImageEditing]
-  parameters: {width: 64, height: 64, steps: 40, guidance_scale: 2.5}
+  parameters: {width: 64, height: 64, steps: 40, guidance_scale: 3.0}
 ---
 """
 _BODY = """# starter-painter
