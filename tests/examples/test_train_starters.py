@@ -197,7 +197,9 @@ def test_what_was_learnt_is_mixed_with_what_it_began_from(data, tmp_path):
     )
     second = chat.Training(plan)
     second.run()
-    learnt = checkpoint.load(tmp_path / "w" / "checkpoint.pt")["average"]
+    saved = checkpoint.load(tmp_path / "w" / "checkpoint.pt")
+    assert saved is not None
+    learnt = saved["average"]
     for name, mixed in load_file(tmp_path / "mixed" / "model.safetensors").items():
         assert torch.equal(mixed, learnt[name].lerp(began[name].float(), 0.4).bfloat16())
         assert not torch.equal(learnt[name], began[name].float())

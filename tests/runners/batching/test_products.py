@@ -96,8 +96,8 @@ def stepped(query: Any, keys: Any, values: Any, how: How) -> Any:
         slot.read = total - count
         for place, given in zip(slot.views(0, slot.read), (keys, values), strict=True):
             place[0][0].copy_(given[:, : slot.read])
-        new = (one[:, slot.read :] for one in (keys, values))
-        return Step([Piece(slot, count)]).attend(0, query, *new, how)
+        new_keys, new_values = (one[:, slot.read :] for one in (keys, values))
+        return Step([Piece(slot, count)]).attend(0, query, new_keys, new_values, how)
 
 
 @BFLOAT16
