@@ -89,9 +89,9 @@ the seventh, half of its scenes full of small things; the head that looks back c
 eye's earlier time lay beside the decoder's, which then got the better eye, and what is asked how often was
 changed on the way: the seed alone does not give them again. Before the seventh go two of the wordings of the
 test were taken for another kind of question, in the eighth one of "is there", before the ninth "can you count",
-which was taken for "can you see"; families of wordings were added for those kinds by someone who knew which,
-none of them a wording of the test, so that its figures flatter a little. The way was chosen by validation
-scenes, asked in the wordings of the test too.
+which was taken for "can you see"; families of wordings were added for those kinds by someone who knew which.
+None of them is a wording of the test, but "could you count" is one by all but a word, so the figures of these
+kinds flatter. The way was chosen by validation scenes, asked in the wordings of the test too.
 
 Data: our own scenes (`examples/train_starters/shapes_world/`) and questions (`questions.py`,
 `vision_talk.py`), made from a seed. No weights, pictures or text from elsewhere.
