@@ -39,15 +39,19 @@ async def test_items_and_results_come_back(worker: Worker):
 
 async def test_runs_take_turns(worker: Worker):
     order: list[str] = []
-    ready = threading.Event()
+    blocking, ready = threading.Event(), threading.Event()
+
+    def block() -> None:
+        blocking.set()
+        ready.wait()
 
     def steps(name: str) -> Iterator[str]:
         for _ in range(3):
             order.append(name)
             yield name
 
-    blocked = asyncio.create_task(worker.call(ready.wait))
-    await asyncio.sleep(0)
+    blocked = asyncio.create_task(worker.call(block))
+    await asyncio.to_thread(blocking.wait)  # a thread that wakes late would take some of the runs with it
     tasks = [asyncio.create_task(worker.run(partial(steps, name), ignore)) for name in "abc"]
     await asyncio.sleep(0)
     ready.set()
