@@ -1,13 +1,16 @@
 """The weights of a language model on a CPU, laid out for speed: packed, or rounded to fewer bits.
 
-What writing a token costs is reading all weights once. oneDNN reads bfloat16 quickest in a layout of its
-own, and eight or four bits are half or a quarter to read. These are operators of torch without a public
+What writing a token costs is reading all weights once. oneDNN reads bfloat16 and float32 quickest in a layout
+of its own, and eight or four bits are half or a quarter to read. What it makes of a row does not depend on the
+rows beside it, which torch's own products in float32 cannot say. These are operators of torch without a public
 name: each layer is tried when it is exchanged, and stays as it is where that fails.
 """
 
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
@@ -16,13 +19,18 @@ GROUP = 32
 ALLOWED = {"auto": 0.02, "int8": 0.03, "int4": 0.2}
 """Largest error of a layer that is accepted, as a share of its output's norm."""
 TRIED = 3
+ROWS, SOME, MANY = 4, 16, 32
+"""Rows of a packed product are made a multiple of the first up to 16 of them, of the second up to 128, then of
+the third: oneDNN makes and keeps code for each number of them, half a megabyte and some milliseconds."""
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Layers that are given the same numbers: one large matrix is read quicker than several small ones."""
 ROUNDED = ("int8", "int4")
+PACKED = ("bfloat16", "float32")
+"""Types of weights that can be laid out."""
 
 
 class Layout(Protocol):
-    """What takes the place of layers of the same input: built of weights (out, in) in bfloat16 and a bias."""
+    """What takes the place of layers of the same input: built of weights (out, in) and a bias."""
 
     plain: tuple[Any, ...]
     """The weights that it was made of, as long as they are at hand."""
@@ -82,33 +90,100 @@ class Laid:
 
 
 def rearrange(
-    model: Any, quantization: str, mapped: Callable[[int], bool] = lambda address: False
+    model: Any,
+    quantization: str,
+    mapped: Callable[[int], bool] = lambda address: False,
+    trial: Callable[[], object] = lambda: None,
 ) -> Laid | None:
-    """Exchange the linear layers of a bfloat16 model on a CPU; those that cannot be stay.
+    """Exchange the linear layers of a model on a CPU; those that cannot be stay.
 
-    `quantization` is `auto` (packed, lossless), `int8` or `int4`; `mapped` tells of an address whether
-    a file is mapped there. None when no layer was exchanged.
+    `quantization` is `auto` (packed, lossless, bfloat16 or float32), `int8` or `int4` (bfloat16); `mapped` tells
+    of an address whether a file is mapped there. `trial` uses the model: layers whose weights it looks at
+    itself are put back, and where it still fails, all are. None when no layer was exchanged.
     """
     make, allowed = _layouts()[quantization], ALLOWED[quantization]
-    errors: list[float] = []
-    made: list[Layout] = []
-    for parent in list(model.modules()):
-        for names in _groups(parent):
-            layers = [getattr(parent, name) for name in names]
-            found = _tried(make, *_parts(layers), allowed)
-            if found is None:
-                continue
-            shares = _shares(found[0], [layer.out_features for layer in layers]) if layers[1:] else found[:1]
-            for name, share in zip(names, shares, strict=True):
-                setattr(parent, name, share)
-            made.append(found[0])
-            errors += [found[1]] * len(layers)
-    if not made:
+    exchanges = [
+        exchange
+        for parent in list(model.modules())
+        for names in _groups(parent)
+        if (exchange := _Exchange.tried(parent, names, make, allowed)) is not None
+    ]
+    exchanges = _used(exchanges, trial)
+    if not exchanges:
         return None
+    made = [exchange.made for exchange in exchanges]
+    errors = [exchange.error for exchange in exchanges for _ in exchange.names]
     again = all(mapped(weight.data_ptr()) for layer in made for weight in layer.plain)
     if not again:
+        del exchanges
         _let_go(model, made)
     return Laid(made, sum(errors) / len(errors), again=again)
+
+
+def _used(exchanges: list["_Exchange"], trial: Callable[[], object]) -> list["_Exchange"]:
+    """Those of the exchanges with which a trial succeeds; the others are undone."""
+    import torch
+
+    while exchanges:
+        try:
+            with torch.inference_mode():
+                trial()
+            break
+        except Exception as error:  # noqa: BLE001 - somebody else's model may do anything with its layers
+            asked = {exchange.kind for exchange in exchanges if exchange.asked}
+            back = [exchange for exchange in exchanges if not asked or exchange.kind in asked]
+            logger.info("%d layers stay as they are: %s", len(back), str(error).split("\n")[0])
+            for exchange in back:
+                exchange.undo()
+            exchanges = [exchange for exchange in exchanges if exchange not in back]
+    return exchanges
+
+
+@dataclass(eq=False)
+class _Exchange:
+    """Linear layers of a module and what took their place."""
+
+    parent: Any
+    names: tuple[str, ...]
+    plain: Sequence[Any]
+    made: Layout
+    error: float
+
+    @classmethod
+    def tried(
+        cls, parent: Any, names: tuple[str, ...], make: type[Layout], allowed: float
+    ) -> "_Exchange | None":
+        """The layers exchanged; None, and they stay, when that cannot be done or is not accepted."""
+        layers = [getattr(parent, name) for name in names]
+        found = _tried(make, *_parts(layers), allowed)
+        if found is None:
+            return None
+        shares = _shares(found[0], [layer.out_features for layer in layers]) if layers[1:] else found[:1]
+        for name, share in zip(names, shares, strict=True):
+            setattr(parent, name, share)
+        return cls(parent, names, layers, *found)
+
+    @property
+    def kind(self) -> tuple[type, tuple[str, ...]]:
+        """The same for the same layers of another block."""
+        return type(self.parent), self.names
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody looked for a weight that is no more."""
+        return any(getattr(self.parent, name).asked for name in self.names)
+
+    def undo(self) -> None:
+        for name, layer in zip(self.names, self.plain, strict=True):
+            setattr(self.parent, name, layer)
+
+
+def _padded(rows: int) -> int:
+    """How many rows are multiplied instead of so many."""
+    if rows == 1:
+        return 1
+    grain = ROWS if rows <= 16 else SOME if rows <= 128 else MANY
+    return -(-rows // grain) * grain
 
 
 def _let_go(model: Any, made: Sequence[Layout]) -> None:
@@ -179,11 +254,27 @@ class _Whole:
         return found
 
 
-def _shares(layer: Any, sizes: Sequence[int]) -> list[Any]:
-    """Modules in the places of the layers that were joined."""
+def _weightless() -> Any:
+    """A module in the place of a linear layer; made here, as torch is only imported when a model is loaded."""
     import torch
 
-    class Share(torch.nn.Module):
+    class Weightless(torch.nn.Module):
+        """Knows whether somebody looked for its weight."""
+
+        asked = False
+
+        @property
+        def weight(self) -> Any:
+            self.asked = True
+            raise AttributeError("the weight was laid out for speed")
+
+    return Weightless
+
+
+def _shares(layer: Any, sizes: Sequence[int]) -> list[Any]:
+    """Modules in the places of the layers that were joined."""
+
+    class Share(_weightless()):  # type: ignore[misc]
         """One of the layers that were joined."""
 
         def __init__(self, whole: _Whole, number: int, size: int) -> None:
@@ -222,7 +313,7 @@ def _layouts() -> dict[str, type[Layout]]:
 
     ops = torch.ops.mkldnn
 
-    class Made(torch.nn.Module):
+    class Made(_weightless()):  # type: ignore[misc]
         """A layer that is made of its plain weights, and can be dropped and made again."""
 
         _made: tuple[Any, ...] = ()
@@ -258,17 +349,33 @@ def _layouts() -> dict[str, type[Layout]]:
             raise NotImplementedError
 
     class Packed(Made):
-        """oneDNN's own layout, lossless: until it is made again the plain weights give the same numbers."""
+        """oneDNN's own layout, lossless: until it is made again the plain weights give the same numbers, in
+        float32 but for the order of sums."""
 
         def _laid(self, weight: Any) -> tuple[Any, ...]:
-            if not ops._is_mkldnn_bf16_supported():
+            if weight.dtype is torch.bfloat16 and not ops._is_mkldnn_bf16_supported():
                 raise RuntimeError("this processor has no bfloat16")
             return (ops._reorder_linear_weight(weight, 8),)
 
         def forward(self, x: Any) -> Any:
             if not self._made:
                 return self.plainly(x)
+            count = x.numel() // x.shape[-1]
+            more = (ROWS if count == 1 and self._never_one else _padded(count)) - count
+            if not more:
+                return self._product(x)
+            rows = torch.cat((x.reshape(count, -1), x.new_zeros((more, x.shape[-1]))))
+            return self._product(rows)[:count].view(*x.shape[:-1], -1)
+
+        def _product(self, x: Any) -> Any:
             return ops._linear_pointwise(x, *self._made, self._bias, "none", [], "")
+
+        @cached_property
+        def _never_one(self) -> bool:
+            """Whether one row alone would be summed in another order than beside others."""
+            given = torch.randn((2, self.plain[0].shape[1]), generator=torch.Generator().manual_seed(2))
+            given = given.to(self.plain[0].dtype)
+            return not torch.equal(self._product(given[:1])[0], self._product(given)[0])
 
     class Rounded(Made):
         """Weights of fewer bits, which are multiplied by rows of a matrix."""

@@ -18,7 +18,7 @@ from .calls import Calls
 from .checkpoint import Checkpoint
 from .echo import echoed
 from .grammar import Grammars, Guided, ResponseFormat
-from .linears import ROUNDED, Laid, rearrange
+from .linears import PACKED, ROUNDED, Laid, rearrange
 from .loading import explained, load_model, load_reader
 from .parking import mapped, park
 from .prompt import Prompt, PromptBuilder
@@ -168,10 +168,10 @@ class TextRunner(Runner):
 
     def _rearranged(self) -> Laid | None:
         """Lay out the weights for speed; None where they stay as they are."""
-        if self.placement.dtype != "bfloat16" or self.placement.quantization == "none":
+        if self.placement.dtype not in PACKED or self.placement.quantization == "none":
             return None
         files = self.checkpoint.files
-        laid = rearrange(self._model, self.placement.quantization, mapped(files))
+        laid = rearrange(self._model, self.placement.quantization, mapped(files), self._used)
         if laid is None:
             return None
         if laid.error:
@@ -180,6 +180,10 @@ class TextRunner(Runner):
         if laid.again:
             park(files)  # what was packed will not be looked at again
         return laid
+
+    def _used(self) -> None:
+        """Read one token, which uses every layer."""
+        self._model(input_ids=self._tensor([[0]]), use_cache=False)
 
     def park(self, least: float) -> int:
         laid, files = self._laid, self.checkpoint.files

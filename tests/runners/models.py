@@ -59,8 +59,8 @@ def build(family: str, folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def open_runner(folder: Path, dtype: str = "float32") -> TextRunner:
-    runner = TextRunner(inspect(folder), Placement("cpu", dtype))
+def open_runner(folder: Path, dtype: str = "float32", quantization: str = "auto") -> TextRunner:
+    runner = TextRunner(inspect(folder), Placement("cpu", dtype, quantization))
     runner.load()
     return runner
 

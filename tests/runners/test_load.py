@@ -142,7 +142,7 @@ def test_sharded_weights_load(tmp_path: Path, tiny_runner: TextRunner, tiny_llam
 
 @pytest.mark.parametrize("family", ["Llama", "GPT2", "Gemma3", "Mamba"])
 def test_the_estimate_covers_weights_and_cache_and_little_more(tmp_path: Path, family: str):
-    runner = open_runner(build(family, tmp_path / family))
+    runner = open_runner(build(family, tmp_path / family), quantization="none")
     kept = 0
     if isinstance(runner._engine, Batch):
         kept = KEPT_WINDOWS * 1024 * runner._engine._shape.bytes_per_token

@@ -3,7 +3,7 @@
 The model is given the new tokens of all texts in one row, without a cache; every attention layer comes to
 `attend`, which keeps keys and values in the texts' own slots and lets each piece see its own text only.
 What is computed for a text does therefore not depend on its neighbours, not even by a rounded digit of
-the attention: nothing is padded, and nobody else's numbers, finite or not, are touched.
+the attention: nobody else's numbers, finite or not, are touched.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from .products import attended, quicker
+from . import exact, products
+from .masks import hiding
 from .slot import Slot
 
 NAME = "inference_chat_batch"
@@ -25,6 +26,11 @@ class How(NamedTuple):
     window: int | None
     softcap: float | None
     sinks: Any
+
+    @property
+    def plain(self) -> bool:
+        """Whether torch's kernel has all of it."""
+        return self.softcap is None and self.sinks is None
 
 
 class Plan(Protocol):
@@ -76,6 +82,16 @@ class Piece:
         return self.slot.read + self.count
 
 
+class Sight(NamedTuple):
+    """Some of a piece's tokens and what they look at: keys and values (1, heads, tokens, numbers) of each
+    layer, and the mask of an exact cut."""
+
+    tokens: slice
+    keys: Sequence[Any]
+    values: Sequence[Any]
+    mask: Any = None
+
+
 class Step:
     """A forward pass over pieces of different texts, one after the other in one row."""
 
@@ -85,7 +101,7 @@ class Step:
         written = [piece.slot.views(piece.slot.read, piece.end) for piece in pieces]
         self._new_keys = list(zip(*(keys for keys, _ in written), strict=True))
         self._new_values = list(zip(*(values for _, values in written), strict=True))
-        self._seen: dict[int | None, list[tuple[Sequence[Any], Sequence[Any]]]] = {}
+        self._seen: dict[tuple[int, int, int | None], Sequence[Sight]] = {}
         self._masks: dict[tuple[int, int | None], Any] = {}
 
     def attend(self, layer: int, query: Any, key: Any, value: Any, how: How) -> Any:
@@ -95,44 +111,55 @@ class Step:
         if len(self._pieces) == 1:  # small models notice every call
             new_keys[0].copy_(key)
             new_values[0].copy_(value)
-            keys, values = self._sights(how.window)[0]
-            return self._look(0, query, keys[layer], values[layer], how)
+            return self._look(0, layer, query, how)
         torch._foreach_copy_(new_keys, torch.split_with_sizes(key[None], self._counts, 2))
         torch._foreach_copy_(new_values, torch.split_with_sizes(value[None], self._counts, 2))
         counts = self._counts if query.shape[1] == key.shape[1] else [1] * len(self._pieces)
-        parts = torch.split_with_sizes(query, counts, 1)
-        found = [
-            self._look(number, part, keys[layer], values[layer], how)
-            for number, (part, (keys, values)) in enumerate(zip(parts, self._sights(how.window), strict=True))
-        ]
-        return torch.cat(found)
+        parts = enumerate(torch.split_with_sizes(query, counts, 1))
+        return torch.cat([self._look(number, layer, part, how) for number, part in parts])
 
-    def _sights(self, window: int | None) -> list[tuple[Sequence[Any], Sequence[Any]]]:
-        """What each piece sees of its text: keys and values of each layer."""
-        if (seen := self._seen.get(window)) is None:
-            seen = self._seen[window] = [
-                piece.slot.views(_stretch(piece, window), piece.end) for piece in self._pieces
-            ]
+    def _look(self, number: int, layer: int, query: Any, how: How) -> Any:
+        """What the last tokens of a piece see of its text: (tokens, query heads, numbers)."""
+        import torch
+
+        sights = self._sights(number, query.shape[1], how.window)
+        if not self._pieces[number].slot.exact:
+            return self._found(number, query, sights[0].keys[layer], sights[0].values[layer], how)
+        found = [
+            _exactly(query[:, sight.tokens], sight.keys[layer], sight.values[layer], sight.mask, how)
+            for sight in sights
+        ]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    def _sights(self, number: int, count: int, window: int | None) -> Sequence[Sight]:
+        """What the last `count` tokens of a piece look at."""
+        if (seen := self._seen.get((number, count, window))) is None:
+            slot, end = self._pieces[number].slot, self._pieces[number].end
+            if slot.exact:
+                cuts = exact.cuts(end - count, end, window)
+                seen = [Sight(cut.tokens, *slot.views(*cut.keys), cut.mask) for cut in cuts]
+            else:
+                seen = [Sight(slice(None), *slot.views(_stretch(self._pieces[number], window), end))]
+            self._seen[number, count, window] = seen
         return seen
 
-    def _look(self, number: int, query: Any, keys: Any, values: Any, how: How) -> Any:
+    def _found(self, number: int, query: Any, keys: Any, values: Any, how: How) -> Any:
         """What one piece sees of its text: (tokens, query heads, numbers)."""
         import torch
 
         attention = torch.nn.functional.scaled_dot_product_attention
         heads, count, width = query.shape
-        plain = how.softcap is None and how.sinks is None
         whole = how.window is None or count == 1 or self._pieces[number].end <= how.window
-        if plain and whole and quicker(query, keys[0]):
-            seen = attended(query, keys[0], values[0], how.scale)
+        if how.plain and whole and products.quicker(query, keys[0]):
+            seen = products.attended(query, keys[0], values[0], how.scale)
             if seen is not None:
                 return seen
-        if plain and count == 1:
+        if how.plain and count == 1:
             # The heads of a group ask the same keys, as rows of one question: nothing is copied for them.
             rows = query.reshape(1, keys.shape[1], -1, width)
             return attention(rows, keys, values, scale=how.scale).reshape(1, heads, -1)
         mask = self._mask(number, query, how.window)
-        if not plain:
+        if not how.plain:
             return _spelled_out(query, keys[0], values[0], mask, how).transpose(0, 1)
         grouped = keys.shape[1] != heads
         seen = attention(query[None], keys, values, attn_mask=mask, scale=how.scale, enable_gqa=grouped)
@@ -140,24 +167,27 @@ class Step:
 
     def _mask(self, number: int, query: Any, window: int | None) -> Any:
         """0 where a token may look and −inf elsewhere, (tokens, tokens seen); one for layers alike."""
-        import torch
-
-        piece = self._pieces[number]
         if query.shape[1] == 1:
             return None
         if (mask := self._masks.get((number, window))) is None:
-            start, end = _stretch(piece, window), piece.end
-            at = torch.arange(piece.slot.read, end, device=query.device)[:, None]
-            seen = torch.arange(start, end, device=query.device)[None]
-            hidden = seen > at if window is None else (seen > at) | (seen <= at - window)
-            mask = torch.zeros(hidden.shape, dtype=query.dtype, device=query.device)
-            mask = self._masks[number, window] = mask.masked_fill_(hidden, float("-inf"))
+            piece = self._pieces[number]
+            at, seen = range(piece.slot.read, piece.end), range(_stretch(piece, window), piece.end)
+            mask = hiding(at, seen, window, dtype=query.dtype, device=query.device)
+            self._masks[number, window] = mask
         return mask
 
 
 def _stretch(piece: Piece, window: int | None) -> int:
     """The first token that a piece can see."""
     return 0 if window is None else max(0, piece.slot.read - window + 1)
+
+
+def _exactly(query: Any, keys: Any, values: Any, mask: Any, how: How) -> Any:
+    """What some tokens of a text see, to the same bit wherever they are read: (tokens, query heads, numbers)."""
+    if how.plain:
+        return exact.attended(query, keys, values, mask, how.scale)
+    found = _spelled_out(exact.enough(query), keys[0], values[0], mask, how)
+    return found[:, : query.shape[1]].transpose(0, 1)
 
 
 def _spelled_out(query: Any, keys: Any, values: Any, mask: Any, how: How) -> Any:
@@ -176,4 +206,7 @@ def _spelled_out(query: Any, keys: Any, values: Any, mask: Any, how: How) -> Any
     if how.sinks is not None:
         scores = torch.cat([scores, how.sinks.to(scores.dtype).view(heads, 1, 1).expand(-1, count, 1)], -1)
     shares = scores.softmax(-1, dtype=torch.float32)[..., :length].to(values.dtype)
-    return (shares.reshape(len(keys), -1, length) @ values).view(heads, count, -1)
+    block = exact.BLOCK if query.dtype is torch.float32 else length
+    shares = shares.reshape(len(keys), -1, length).split(block, -1)
+    found = [share @ value for share, value in zip(shares, values.split(block, 1), strict=True)]
+    return sum(found[1:], found[0]).view(heads, count, -1)

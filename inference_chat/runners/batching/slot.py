@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+from . import exact
 
 GRAIN = 64
 """Room is made for so many tokens at a time."""
@@ -23,6 +26,11 @@ class Shape:
     def bytes_per_token(self) -> int:
         return self.layers * self.heads * (self.key + self.value) * int(self.dtype.itemsize)
 
+    @cached_property
+    def exact(self) -> bool:
+        """Whether attention gives the same bits however a text is cut into pieces."""
+        return str(self.dtype) == "torch.float32" and str(self.device) == "cpu"
+
 
 class Slot:
     """One text. `ids[:read]` have been read; `logits` (1, vocabulary) follow once all have.
@@ -36,13 +44,18 @@ class Slot:
         self.logits: Any = None
         self.moved = False  # has gone on since its request looked last
         self._shape = shape
-        self._room = 0
+        self._room = self._reached = 0
         self._keys: Any = None
         self._values: Any = None
 
     @property
     def device(self) -> Any:
         return self._shape.device
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is the same to the last bit however it is cut into pieces."""
+        return self._shape.exact
 
     @property
     def unread(self) -> int:
@@ -54,16 +67,18 @@ class Slot:
 
     def reserve(self, tokens: int) -> None:
         """Make room for the keys and values of so many tokens in all."""
+        self._reached = max(self._reached, tokens)
         if tokens <= self._room:
             return
         import torch
 
         shape = self._shape
         wanted = max(tokens, len(self.ids) + 1, self._room * 3 // 2)
-        self._room = -(-wanted // GRAIN) * GRAIN
+        self._room = exact.room(wanted) if shape.exact else -(-wanted // GRAIN) * GRAIN
         size = (shape.layers, shape.heads, self._room)
-        keys = torch.empty((*size, shape.key), dtype=shape.dtype, device=shape.device)
-        values = torch.empty((*size, shape.value), dtype=shape.dtype, device=shape.device)
+        make = torch.zeros if shape.exact else torch.empty  # what is hidden is multiplied too, by 0
+        keys = make((*size, shape.key), dtype=shape.dtype, device=shape.device)
+        values = make((*size, shape.value), dtype=shape.dtype, device=shape.device)
         if self.read:
             keys[:, :, : self.read] = self._keys[:, :, : self.read]
             values[:, :, : self.read] = self._values[:, :, : self.read]
@@ -72,7 +87,10 @@ class Slot:
     def inherit(self, other: "Slot", tokens: int) -> None:
         """Begin with the first `tokens` of another text, which is given up: nothing is copied."""
         self._keys, self._values, self._room = other._keys, other._values, other._room
-        self.read = tokens
+        if self._shape.exact:
+            for kept in (self._keys, self._values):
+                kept[:, :, tokens : other._reached] = 0
+        self.read = self._reached = tokens
 
     def take(self, other: "Slot", tokens: int) -> None:
         """Begin with the first `tokens` of another text, which are the same."""
