@@ -1,9 +1,9 @@
 """The weights of a language model on a CPU, laid out for speed: packed, or rounded to fewer bits.
 
-What writing a token costs is reading all weights once. oneDNN reads bfloat16 and float32 quickest in a layout
-of its own, and eight or four bits are half or a quarter to read. What it makes of a row does not depend on the
-rows beside it, which torch's own products in float32 cannot say. These are operators of torch without a public
-name: each layer is tried when it is exchanged, and stays as it is where that fails.
+What writing a token costs is reading all weights once. oneDNN reads bfloat16 and float32 quickest in a
+layout of its own, and eight or four bits are half or a quarter to read. What it makes of a row does not
+depend on the rows beside it, as it does with torch's own products in float32. These are operators of torch
+without a public name: each layer is tried when it is exchanged, and stays as it is where that fails.
 """
 
 import logging
@@ -20,8 +20,8 @@ ALLOWED = {"auto": 0.02, "int8": 0.03, "int4": 0.2}
 """Largest error of a layer that is accepted, as a share of its output's norm."""
 TRIED = 3
 ROWS, SOME, MANY = 4, 16, 32
-"""Rows of a packed product are made a multiple of the first up to 16 of them, of the second up to 128, then of
-the third: oneDNN makes and keeps code for each number of them, half a megabyte and some milliseconds."""
+"""Rows of a packed product are made a multiple of the first up to 16 of them, of the second up to 128, then
+of the third: oneDNN makes and keeps code for each number of them, half a megabyte and some milliseconds."""
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Layers that are given the same numbers: one large matrix is read quicker than several small ones."""
 ROUNDED = ("int8", "int4")
@@ -97,9 +97,9 @@ def rearrange(
 ) -> Laid | None:
     """Exchange the linear layers of a model on a CPU; those that cannot be stay.
 
-    `quantization` is `auto` (packed, lossless, bfloat16 or float32), `int8` or `int4` (bfloat16); `mapped` tells
-    of an address whether a file is mapped there. `trial` uses the model: layers whose weights it looks at
-    itself are put back, and where it still fails, all are. None when no layer was exchanged.
+    `quantization` is `auto` (packed, lossless, bfloat16 or float32), `int8` or `int4` (bfloat16); `mapped`
+    tells of an address whether a file is mapped there. `trial` uses the model: layers whose weights it looks
+    at itself are put back, and where it still fails, all are. None when no layer was exchanged.
     """
     make, allowed = _layouts()[quantization], ALLOWED[quantization]
     exchanges = [
@@ -255,7 +255,7 @@ class _Whole:
 
 
 def _weightless() -> Any:
-    """A module in the place of a linear layer; made here, as torch is only imported when a model is loaded."""
+    """A module in the place of a linear layer; made here, as torch is imported when a model is loaded."""
     import torch
 
     class Weightless(torch.nn.Module):

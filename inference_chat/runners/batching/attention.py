@@ -183,7 +183,7 @@ def _stretch(piece: Piece, window: int | None) -> int:
 
 
 def _exactly(query: Any, keys: Any, values: Any, mask: Any, how: How) -> Any:
-    """What some tokens of a text see, to the same bit wherever they are read: (tokens, query heads, numbers)."""
+    """What some tokens see, to the same bit wherever they are read: (tokens, query heads, numbers)."""
     if how.plain:
         return exact.attended(query, keys, values, mask, how.scale)
     found = _spelled_out(exact.enough(query), keys[0], values[0], mask, how)

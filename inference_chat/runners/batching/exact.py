@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from .masks import hiding
 
 LEAST, BLOCK = 64, 512
-"""Keys of the first block, and those that torch's kernel sums at once: further blocks end at its multiples."""
+"""Keys of the first block, and those that torch's kernel sums at once: later blocks end at its multiples."""
 ROWS = 4
 """Questions in one product, from which on MKL treats each alike."""
 
