@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ of the third: oneDNN makes and keeps code for each number of them, half a megaby
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Layers that are given the same numbers: one large matrix is read quicker than several small ones."""
 ROUNDED = ("int8", "int4")
-PACKED = ("bfloat16", "float32")
+LAID = {"auto": ("bfloat16", "float32"), "int8": ("bfloat16",), "int4": ("bfloat16",)}
 """Types of weights that can be laid out."""
 
 
@@ -93,22 +92,35 @@ def rearrange(
     model: Any,
     quantization: str,
     mapped: Callable[[int], bool] = lambda address: False,
-    trial: Callable[[], object] = lambda: None,
+    trial: Callable[[], object] | None = None,
+    least: int = 0,
 ) -> Laid | None:
     """Exchange the linear layers of a model on a CPU; those that cannot be stay.
 
     `quantization` is `auto` (packed, lossless, bfloat16 or float32), `int8` or `int4` (bfloat16); `mapped`
-    tells of an address whether a file is mapped there. `trial` uses the model: layers whose weights it looks
-    at itself are put back, and where it still fails, all are. None when no layer was exchanged.
+    tells of an address whether a file is mapped there. `trial` uses the model: layers that it does not call,
+    and those of fewer than `least` weights, stay, and where it fails afterwards all do. None when no layer
+    was exchanged.
     """
+    import torch
+
     make, allowed = _layouts()[quantization], ALLOWED[quantization]
-    exchanges = [
-        exchange
-        for parent in list(model.modules())
-        for names in _groups(parent)
-        if (exchange := _Exchange.tried(parent, names, make, allowed)) is not None
-    ]
-    exchanges = _used(exchanges, trial)
+    with torch.inference_mode():
+        fit = _called(model, trial) if trial else set(model.modules())
+        exchanges = [
+            exchange
+            for parent in list(model.modules())
+            for names in _groups(parent, fit, least)
+            if (exchange := _Exchange.tried(parent, names, make, allowed)) is not None
+        ]
+        try:
+            if trial:
+                trial()
+        except Exception as error:  # noqa: BLE001 - somebody else's model may look at a layer's weights itself
+            logger.info("The layers stay as they are: %s", str(error).split("\n")[0])
+            for exchange in exchanges:
+                exchange.undo()
+            return None
     if not exchanges:
         return None
     made = [exchange.made for exchange in exchanges]
@@ -120,23 +132,19 @@ def rearrange(
     return Laid(made, sum(errors) / len(errors), again=again)
 
 
-def _used(exchanges: list["_Exchange"], trial: Callable[[], object]) -> list["_Exchange"]:
-    """Those of the exchanges with which a trial succeeds; the others are undone."""
-    import torch
-
-    while exchanges:
-        try:
-            with torch.inference_mode():
-                trial()
-            break
-        except Exception as error:  # noqa: BLE001 - somebody else's model may do anything with its layers
-            asked = {exchange.kind for exchange in exchanges if exchange.asked}
-            back = [exchange for exchange in exchanges if not asked or exchange.kind in asked]
-            logger.info("%d layers stay as they are: %s", len(back), str(error).split("\n")[0])
-            for exchange in back:
-                exchange.undo()
-            exchanges = [exchange for exchange in exchanges if exchange not in back]
-    return exchanges
+def _called(model: Any, trial: Callable[[], object]) -> set[Any]:
+    """The modules that a trial calls; none where it fails."""
+    called: set[Any] = set()
+    hooks = [module.register_forward_pre_hook(lambda one, _: called.add(one)) for module in model.modules()]
+    try:
+        trial()
+    except Exception as error:  # noqa: BLE001 - a model may take other inputs
+        logger.info("The layers stay as they are: %s", str(error).split("\n")[0])
+        called.clear()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return called
 
 
 @dataclass(eq=False)
@@ -162,16 +170,6 @@ class _Exchange:
         for name, share in zip(names, shares, strict=True):
             setattr(parent, name, share)
         return cls(parent, names, layers, *found)
-
-    @property
-    def kind(self) -> tuple[type, tuple[str, ...]]:
-        """The same for the same layers of another block."""
-        return type(self.parent), self.names
-
-    @property
-    def asked(self) -> bool:
-        """Whether somebody looked for a weight that is no more."""
-        return any(getattr(self.parent, name).asked for name in self.names)
 
     def undo(self) -> None:
         for name, layer in zip(self.names, self.plain, strict=True):
@@ -204,12 +202,17 @@ def at_once(layers: Sequence[Any]) -> Callable[[Any], Any]:
     return lambda x: torch.cat([layer(x) for layer in layers], -1)
 
 
-def _groups(parent: Any) -> Iterator[tuple[str, ...]]:
-    """The names of the linear layers of a module; in one group those that are joined to one."""
+def _groups(parent: Any, fit: set[Any], least: int) -> Iterator[tuple[str, ...]]:
+    """The names of the linear layers of a module, among those that are `fit`; in one group those that are
+    joined to one."""
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    linear = [name for name, layer in parent.named_children() if type(layer) in (torch.nn.Linear, Conv1D)]
+    linear = [
+        name
+        for name, layer in parent.named_children()
+        if type(layer) in (torch.nn.Linear, Conv1D) and layer in fit and layer.weight.numel() >= least
+    ]
     for names in TOGETHER:
         layers = [getattr(parent, name) for name in names if name in linear]
         if len(layers) == len(names) and _alike(layers):
@@ -254,27 +257,11 @@ class _Whole:
         return found
 
 
-def _weightless() -> Any:
-    """A module in the place of a linear layer; made here, as torch is imported when a model is loaded."""
-    import torch
-
-    class Weightless(torch.nn.Module):
-        """Knows whether somebody looked for its weight."""
-
-        asked = False
-
-        @property
-        def weight(self) -> Any:
-            self.asked = True
-            raise AttributeError("the weight was laid out for speed")
-
-    return Weightless
-
-
 def _shares(layer: Any, sizes: Sequence[int]) -> list[Any]:
     """Modules in the places of the layers that were joined."""
+    import torch
 
-    class Share(_weightless()):  # type: ignore[misc]
+    class Share(torch.nn.Module):
         """One of the layers that were joined."""
 
         def __init__(self, whole: _Whole, number: int, size: int) -> None:
@@ -313,7 +300,7 @@ def _layouts() -> dict[str, type[Layout]]:
 
     ops = torch.ops.mkldnn
 
-    class Made(_weightless()):  # type: ignore[misc]
+    class Made(torch.nn.Module):
         """A layer that is made of its plain weights, and can be dropped and made again."""
 
         _made: tuple[Any, ...] = ()
@@ -352,6 +339,14 @@ def _layouts() -> dict[str, type[Layout]]:
         """oneDNN's own layout, lossless: until it is made again the plain weights give the same numbers, in
         float32 but for the order of sums."""
 
+        def __init__(self, weights: Sequence[Any], bias: Any) -> None:
+            super().__init__(weights, bias)
+            given = torch.randn((2, weights[0].shape[1]), generator=torch.Generator().manual_seed(2))
+            given = given.to(weights[0].dtype)
+            with torch.inference_mode():
+                # Whether one row alone is summed in another order than beside others.
+                self._never_one = not torch.equal(self._product(given[:1])[0], self._product(given)[0])
+
         def _laid(self, weight: Any) -> tuple[Any, ...]:
             if weight.dtype is torch.bfloat16 and not ops._is_mkldnn_bf16_supported():
                 raise RuntimeError("this processor has no bfloat16")
@@ -369,13 +364,6 @@ def _layouts() -> dict[str, type[Layout]]:
 
         def _product(self, x: Any) -> Any:
             return ops._linear_pointwise(x, *self._made, self._bias, "none", [], "")
-
-        @cached_property
-        def _never_one(self) -> bool:
-            """Whether one row alone would be summed in another order than beside others."""
-            given = torch.randn((2, self.plain[0].shape[1]), generator=torch.Generator().manual_seed(2))
-            given = given.to(self.plain[0].dtype)
-            return not torch.equal(self._product(given[:1])[0], self._product(given)[0])
 
     class Rounded(Made):
         """Weights of fewer bits, which are multiplied by rows of a matrix."""

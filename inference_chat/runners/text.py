@@ -18,7 +18,7 @@ from .calls import Calls
 from .checkpoint import Checkpoint
 from .echo import echoed
 from .grammar import Grammars, Guided, ResponseFormat
-from .linears import PACKED, ROUNDED, Laid, rearrange
+from .linears import LAID, ROUNDED, Laid, rearrange
 from .loading import explained, load_model, load_reader
 from .parking import mapped, park
 from .prompt import Prompt, PromptBuilder
@@ -153,8 +153,7 @@ class TextRunner(Runner):
     def _load(self) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        rounded = self.placement.quantization in ROUNDED
-        if rounded:
+        if self.placement.quantization in ROUNDED:
             self.placement = replace(self.placement, dtype="bfloat16")  # what their operators take
         self._tokenizer: Any = load_reader(AutoTokenizer, self.checkpoint)
         self._model: Any = load_model(AutoModelForCausalLM, self.checkpoint, self.placement)
@@ -163,22 +162,23 @@ class TextRunner(Runner):
         self._prompts = PromptBuilder(self._tokenizer, self._window, self.name)
         self._ends = self._end_tokens()
         self._engine = self._opened()
-        if rounded and self._laid is not None:
-            self.placement = replace(self.placement, dtype=self.placement.quantization)
 
-    def _rearranged(self) -> Laid | None:
-        """Lay out the weights for speed; None where they stay as they are."""
-        if self.placement.dtype not in PACKED or self.placement.quantization == "none":
+    def _rearranged(self, least: int = 0) -> Laid | None:
+        """Lay out the weights for speed, in layers of at least so many; None where they stay as they are."""
+        quantization = self.placement.quantization
+        if self.placement.dtype not in LAID.get(quantization, ()):
             return None
         files = self.checkpoint.files
-        laid = rearrange(self._model, self.placement.quantization, mapped(files), self._used)
+        laid = rearrange(self._model, quantization, mapped(files), self._used, least)
         if laid is None:
             return None
         if laid.error:
-            kind, share = self.placement.quantization, 100 * laid.error
-            logger.info("%s has %s weights; a layer's mean error is %.2g %%.", self.name, kind, share)
+            share = 100 * laid.error
+            logger.info("%s has %s weights; a layer's mean error is %.2g %%.", self.name, quantization, share)
         if laid.again:
             park(files)  # what was packed will not be looked at again
+        if quantization in ROUNDED:
+            self.placement = replace(self.placement, dtype=quantization)
         return laid
 
     def _used(self) -> None:
@@ -209,7 +209,7 @@ class TextRunner(Runner):
 
     def _opened(self) -> Batch | Single:
         """What reads and writes: many texts at once where the model can, else one at a time."""
-        room = KEPT_WINDOWS * self.checkpoint.cached_elements * self.placement.bytes_per_element
+        room = KEPT_WINDOWS * self.checkpoint.cached_elements * self._model.dtype.itemsize
         try:
             return opened(self._model, max(KEPT_LEAST, room))
         except Unfit as error:
