@@ -10,46 +10,19 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+
+from .layouts import Layout, layouts
 
 logger = logging.getLogger(__name__)
-GROUP = 32
-"""Weights of four bits that share a scale and a zero."""
 ALLOWED = {"auto": 0.02, "int8": 0.03, "int4": 0.2}
 """Largest error of a layer that is accepted, as a share of its output's norm."""
 TRIED = 3
-ROWS, SOME, MANY = 4, 16, 32
-"""Rows of a packed product are made a multiple of the first up to 16 of them, of the second up to 128, then
-of the third: oneDNN makes and keeps code for each number of them, half a megabyte and some milliseconds."""
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Layers that are given the same numbers: one large matrix is read quicker than several small ones."""
 ROUNDED = ("int8", "int4")
 LAID = {"auto": ("bfloat16", "float32"), "int8": ("bfloat16",), "int4": ("bfloat16",)}
 """Types of weights that can be laid out."""
-
-
-class Layout(Protocol):
-    """What takes the place of layers of the same input: built of weights (out, in) and a bias."""
-
-    plain: tuple[Any, ...]
-    """The weights that it was made of, as long as they are at hand."""
-
-    @property
-    def bytes(self) -> int:
-        """Memory of what was laid out."""
-
-    def __init__(self, weights: Sequence[Any], bias: Any) -> None: ...
-
-    def __call__(self, x: Any) -> Any: ...
-
-    def plainly(self, x: Any) -> Any:
-        """The same by the plain weights."""
-
-    def make(self) -> None:
-        """Lay the plain weights out."""
-
-    def drop(self) -> None:
-        """Forget what was laid out."""
 
 
 class Laid:
@@ -99,12 +72,12 @@ def rearrange(
 
     `quantization` is `auto` (packed, lossless, bfloat16 or float32), `int8` or `int4` (bfloat16); `mapped`
     tells of an address whether a file is mapped there. `trial` uses the model: layers that it does not call,
-    and those of fewer than `least` weights, stay, and where it fails afterwards all do. None when no layer
-    was exchanged.
+    those of fewer than `least` weights, and those without whose own weights it fails, stay. None when no
+    layer was exchanged.
     """
     import torch
 
-    make, allowed = _layouts()[quantization], ALLOWED[quantization]
+    make, allowed = layouts()[quantization], ALLOWED[quantization]
     with torch.inference_mode():
         fit = _called(model, trial) if trial else set(model.modules())
         exchanges = [
@@ -113,14 +86,8 @@ def rearrange(
             for names in _groups(parent, fit, least)
             if (exchange := _Exchange.tried(parent, names, make, allowed)) is not None
         ]
-        try:
-            if trial:
-                trial()
-        except Exception as error:  # noqa: BLE001 - somebody else's model may look at a layer's weights itself
-            logger.info("The layers stay as they are: %s", str(error).split("\n")[0])
-            for exchange in exchanges:
-                exchange.undo()
-            return None
+        if trial:
+            exchanges = _working(exchanges, trial)
     if not exchanges:
         return None
     made = [exchange.made for exchange in exchanges]
@@ -137,14 +104,41 @@ def _called(model: Any, trial: Callable[[], object]) -> set[Any]:
     called: set[Any] = set()
     hooks = [module.register_forward_pre_hook(lambda one, _: called.add(one)) for module in model.modules()]
     try:
-        trial()
-    except Exception as error:  # noqa: BLE001 - a model may take other inputs
-        logger.info("The layers stay as they are: %s", str(error).split("\n")[0])
-        called.clear()
+        return called if _works(trial) else set()
     finally:
         for hook in hooks:
             hook.remove()
-    return called
+
+
+def _works(trial: Callable[[], object]) -> bool:
+    try:
+        trial()
+    except Exception as error:  # noqa: BLE001 - somebody else's model may take other inputs, or look at weights
+        logger.info("It does not work that way: %s", str(error).split("\n")[0])
+        return False
+    return True
+
+
+def _working(exchanges: "list[_Exchange]", trial: Callable[[], object]) -> "list[_Exchange]":
+    """Those with which a model works; the layers of the others are put back.
+
+    A model that looks at a layer's weights itself does so with those of the same name in all its blocks.
+    """
+    if not exchanges or _works(trial):
+        return exchanges
+    for exchange in exchanges:
+        exchange.undo()
+    fit = set()
+    for names in dict.fromkeys(exchange.names for exchange in exchanges):
+        alike = [exchange for exchange in exchanges if exchange.names == names]
+        for exchange in alike:
+            exchange.do()
+        if _works(trial):
+            fit.add(names)
+        else:
+            for exchange in alike:
+                exchange.undo()
+    return [exchange for exchange in exchanges if exchange.names in fit]
 
 
 @dataclass(eq=False)
@@ -154,6 +148,7 @@ class _Exchange:
     parent: Any
     names: tuple[str, ...]
     plain: Sequence[Any]
+    shares: Sequence[Any]
     made: Layout
     error: float
 
@@ -167,21 +162,19 @@ class _Exchange:
         if found is None:
             return None
         shares = _shares(found[0], [layer.out_features for layer in layers]) if layers[1:] else found[:1]
-        for name, share in zip(names, shares, strict=True):
-            setattr(parent, name, share)
-        return cls(parent, names, layers, *found)
+        exchange = cls(parent, names, layers, shares, *found)
+        exchange.do()
+        return exchange
+
+    def do(self) -> None:
+        self._put(self.shares)
 
     def undo(self) -> None:
-        for name, layer in zip(self.names, self.plain, strict=True):
+        self._put(self.plain)
+
+    def _put(self, layers: Sequence[Any]) -> None:
+        for name, layer in zip(self.names, layers, strict=True):
             setattr(self.parent, name, layer)
-
-
-def _padded(rows: int) -> int:
-    """How many rows are multiplied instead of so many."""
-    if rows == 1:
-        return 1
-    grain = ROWS if rows <= 16 else SOME if rows <= 128 else MANY
-    return -(-rows // grain) * grain
 
 
 def _let_go(model: Any, made: Sequence[Layout]) -> None:
@@ -292,116 +285,3 @@ def _tried(
         logger.info("A layer of %s stays as it is: %s", tuple(weights[0].shape), str(reason).split("\n")[0])
         return None
     return (layer, error) if error <= allowed else None
-
-
-def _layouts() -> dict[str, type[Layout]]:
-    """The layouts by name; made here, as torch is only imported when a model is loaded."""
-    import torch
-
-    ops = torch.ops.mkldnn
-
-    class Made(torch.nn.Module):
-        """A layer that is made of its plain weights, and can be dropped and made again."""
-
-        _made: tuple[Any, ...] = ()
-
-        def __init__(self, weights: Sequence[Any], bias: Any) -> None:
-            super().__init__()
-            self.plain = tuple(weights)
-            self._bias = bias
-            self._sizes = [len(weight) for weight in weights]
-            self.make()
-
-        def plainly(self, x: Any) -> Any:
-            biases = [None] * len(self.plain) if self._bias is None else self._bias.split(self._sizes)
-            found = [
-                torch.nn.functional.linear(x, weight, bias)
-                for weight, bias in zip(self.plain, biases, strict=True)
-            ]
-            return found[0] if len(found) == 1 else torch.cat(found, -1)
-
-        def make(self) -> None:
-            with torch.inference_mode():
-                whole = self.plain[0] if len(self.plain) == 1 else torch.cat(self.plain)
-                self._made = self._laid(whole.contiguous())
-
-        def drop(self) -> None:
-            self._made = ()
-
-        @property
-        def bytes(self) -> int:
-            return sum(part.numel() * part.element_size() for part in self._made)
-
-        def _laid(self, weight: Any) -> tuple[Any, ...]:
-            raise NotImplementedError
-
-    class Packed(Made):
-        """oneDNN's own layout, lossless: until it is made again the plain weights give the same numbers, in
-        float32 but for the order of sums."""
-
-        def __init__(self, weights: Sequence[Any], bias: Any) -> None:
-            super().__init__(weights, bias)
-            given = torch.randn((2, weights[0].shape[1]), generator=torch.Generator().manual_seed(2))
-            given = given.to(weights[0].dtype)
-            with torch.inference_mode():
-                # Whether one row alone is summed in another order than beside others.
-                self._never_one = not torch.equal(self._product(given[:1])[0], self._product(given)[0])
-
-        def _laid(self, weight: Any) -> tuple[Any, ...]:
-            if weight.dtype is torch.bfloat16 and not ops._is_mkldnn_bf16_supported():
-                raise RuntimeError("this processor has no bfloat16")
-            return (ops._reorder_linear_weight(weight, 8),)
-
-        def forward(self, x: Any) -> Any:
-            if not self._made:
-                return self.plainly(x)
-            count = x.numel() // x.shape[-1]
-            more = (ROWS if count == 1 and self._never_one else _padded(count)) - count
-            if not more:
-                return self._product(x)
-            rows = torch.cat((x.reshape(count, -1), x.new_zeros((more, x.shape[-1]))))
-            return self._product(rows)[:count].view(*x.shape[:-1], -1)
-
-        def _product(self, x: Any) -> Any:
-            return ops._linear_pointwise(x, *self._made, self._bias, "none", [], "")
-
-    class Rounded(Made):
-        """Weights of fewer bits, which are multiplied by rows of a matrix."""
-
-        def forward(self, x: Any) -> Any:
-            if not self._made:
-                self.make()
-            found = self._product(x.reshape(-1, x.shape[-1])).view(*x.shape[:-1], sum(self._sizes))
-            return found if self._bias is None else found + self._bias
-
-        def _product(self, x: Any) -> Any:
-            raise NotImplementedError
-
-    class Int8(Rounded):
-        """Eight bits, one scale for each output."""
-
-        def _laid(self, weight: Any) -> tuple[Any, ...]:
-            scale = weight.float().abs().amax(1, keepdim=True).clamp(min=1e-8) / 127
-            rounded = (weight.float() / scale).round().clamp(-127, 127).to(torch.int8)
-            return rounded, scale[:, 0].to(weight.dtype)
-
-        def _product(self, x: Any) -> Any:
-            return torch._weight_int8pack_mm(x, *self._made)
-
-    class Int4(Rounded):
-        """Four bits, a scale and a zero for each `GROUP` inputs of an output."""
-
-        def _laid(self, weight: Any) -> tuple[Any, ...]:
-            groups = weight.float().reshape(len(weight), -1, GROUP)
-            least, most = groups.amin(2, keepdim=True), groups.amax(2, keepdim=True)
-            scale = ((most - least) / 15).clamp(min=1e-8)
-            found = ((groups - least) / scale).round().clamp(0, 15).to(torch.int32).view_as(weight)
-            both = torch.stack([scale[..., 0], least[..., 0] + 8 * scale[..., 0]], 2)
-            scales = both.transpose(0, 1).contiguous().to(weight.dtype)
-            return torch._convert_weight_to_int4pack_for_cpu(found, 1), scales
-
-        def _product(self, x: Any) -> Any:
-            packed, scales = self._made
-            return torch._weight_int4pack_mm_for_cpu(x, packed, GROUP, scales)
-
-    return {"auto": Packed, "int8": Int8, "int4": Int4}

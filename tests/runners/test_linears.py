@@ -1,6 +1,7 @@
 """Weights laid out for speed: the same numbers when packed, nearly the same when rounded."""
 
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from inference_chat.runners.batching import Batch
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
+from inference_chat.runners.layouts import ROWS, layouts
 from inference_chat.runners.linears import at_once, rearrange
 from inference_chat.runners.text import TextRunner
 from tests.runners.models import answer, build, open_runner
@@ -168,3 +170,173 @@ def test_converted_weights_are_not_kept_twice(tmp_path: Path):
     assert not runner._laid.again
     assert runner.park(1) == 0
     assert logits(runner) is not None
+
+
+SIZES = [(48, 96), (64, 64), (576, 192), (1536, 576), (2048, 64), (2048, 256), (3072, 100), (5, 7)]
+"""Inputs and outputs; from some thousand inputs on oneDNN sums one row alone in another order."""
+COUNTS = [*range(1, 41), 100, 300]
+
+
+def packed(inputs: int, outputs: int, *, bias: bool = False) -> Any:
+    """A layer in oneDNN's layout."""
+    torch.manual_seed(inputs)
+    return layouts()["auto"]([torch.randn(outputs, inputs)], torch.randn(outputs) if bias else None)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), SIZES)
+def test_a_row_of_a_packed_product_is_the_same_bits_alone_and_beside_others(inputs: int, outputs: int):
+    layer, rows = packed(inputs, outputs), torch.randn(max(COUNTS), inputs)
+    with torch.inference_mode():
+        wanted = layer(rows)
+        for count in COUNTS:
+            assert torch.equal(layer(rows[:count]), wanted[:count]), count
+            assert torch.equal(layer(rows[-count:]), wanted[-count:]), count
+        error = (wanted - layer.plainly(rows)).norm() / wanted.norm()
+    assert error < 1e-5
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("inputs", [48, 2048])
+def test_padding_gives_no_more_rows_than_were_asked(inputs: int, bias: bool):
+    layer = packed(inputs, 40, bias=bias)
+    with torch.inference_mode():
+        for shape in [(), (0,), (1,), (3,), (17,), (129,), (1, 1), (2, 5), (3, 0), (2, 3, 5)]:
+            given = torch.randn(*shape, inputs)
+            found = layer(given)
+            assert found.shape == (*shape, 40)
+            torch.testing.assert_close(found, layer.plainly(given), atol=1e-3, rtol=1e-5)
+
+
+def test_few_numbers_of_rows_are_multiplied(monkeypatch: pytest.MonkeyPatch):
+    """For each one oneDNN makes code, which it keeps."""
+    layer, seen = packed(48, 32), set()
+    product = layer._product
+    monkeypatch.setattr(layer, "_product", lambda x: seen.add(x.numel() // 48) or product(x))
+    for count in range(1, 301):
+        layer(torch.randn(count, 48))
+    assert len(seen) <= 20
+    assert all(count == 1 or count % ROWS == 0 for count in seen)
+
+
+FAMILIES_AT_WHOLE = ("Llama", "GPT2", "OPT", "Gemma2", "Bloom", "Lfm2")
+
+
+@pytest.mark.parametrize("family", FAMILIES_AT_WHOLE)
+def test_float32_is_packed_too_and_answers_alike(tmp_path: Path, family: str):
+    folder = build(family, tmp_path / family)
+    runner = open_runner(folder)
+    assert runner._laid is not None
+    assert names_of(runner._model, torch.nn.Linear) == []
+    assert (
+        answer(runner, "the one").texts == answer(open_runner(folder, quantization="none"), "the one").texts
+    )
+
+
+def names_of(model: Any, *types: type) -> list[str]:
+    return [name for name, part in model.named_modules() if type(part) in types]
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=BFLOAT16)])
+def test_layers_whose_weights_are_looked_at_stay_and_others_do_not(tmp_path: Path, dtype: str):
+    runner = open_runner(build("Mamba", tmp_path / "Mamba"), dtype)
+    stayed = {name.split(".")[-1] for name in names_of(runner._model, torch.nn.Linear)}
+    assert stayed == {"dt_proj", "lm_head"}
+    assert runner._laid is not None
+    assert len(runner._laid._layers) == 6
+    assert answer(runner, "the one", max_tokens=5).finished.usage.completion_tokens == 5
+
+
+class Blocks(torch.nn.Module):
+    """Layers of which some are called, some looked at, some both, some neither."""
+
+    def __init__(self, looks_at: str = "", blocks: int = 2) -> None:
+        super().__init__()
+        self.looks_at = looks_at
+        self.blocks = torch.nn.ModuleList(
+            torch.nn.ModuleDict(
+                {
+                    **{name: torch.nn.Linear(32, 32) for name in ("q_proj", "k_proj", "v_proj")},
+                    "out": torch.nn.Linear(32, 64),
+                    "back": torch.nn.Linear(64, 32),
+                    "idle": torch.nn.Linear(32, 32),
+                }
+            )
+            for _ in range(blocks)
+        )
+
+    def forward(self, x: Any) -> Any:
+        for block in self.blocks:
+            x = block["q_proj"](x) + block["k_proj"](x) * block["v_proj"](x)
+            x = x + block["back"](block["out"](x).relu())
+            for name in self.looks_at.split():
+                x = x + block[name].weight.sum()
+        return x
+
+
+def kinds(model: Blocks, trial: Callable[[], object], **how: Any) -> dict[str, bool]:
+    """Which layers of a model were exchanged, of each block the same ones."""
+    laid = rearrange(model, "auto", trial=trial, **how)
+    per_block = [
+        {name: type(layer) is not torch.nn.Linear for name, layer in block.items()} for block in model.blocks
+    ]
+    assert all(one == per_block[0] for one in per_block)
+    assert (laid is not None) is any(per_block[0].values())
+    assert not any(part._forward_pre_hooks for part in model.modules())
+    return per_block[0]
+
+
+@pytest.mark.parametrize("looks_at", ["", "out", "k_proj", "back out", "q_proj out back"])
+def test_what_a_model_looks_at_or_never_calls_stays(looks_at: str):
+    torch.manual_seed(0)
+    model, given = Blocks(looks_at), torch.randn(3, 32)
+    with torch.inference_mode():
+        wanted = model(given)
+        found = kinds(model, lambda: model(given))
+        stay = {"idle", *looks_at.split()}
+        if stay & {"q_proj", "k_proj"}:  # layers that are joined stay together
+            stay |= {"q_proj", "k_proj", "v_proj"}
+        assert {name for name, exchanged in found.items() if not exchanged} == stay
+        torch.testing.assert_close(model(given), wanted)
+
+
+def test_small_layers_stay_where_they_are_not_worthwhile():
+    model = Blocks()
+    assert kinds(model, lambda: model(torch.randn(1, 32)), least=2048) == {
+        **dict.fromkeys(("q_proj", "k_proj", "v_proj", "idle"), False),
+        **dict.fromkeys(("out", "back"), True),
+    }
+
+
+def test_a_model_that_cannot_be_tried_stays_as_it_is():
+    model, before = Blocks(), list(Blocks().state_dict())
+    asked: list[str] = []
+
+    def trial() -> None:
+        asked.append("once")
+        raise TypeError("other inputs\nare needed")
+
+    assert not any(kinds(model, trial).values())
+    assert asked == ["once"]
+    assert list(model.state_dict()) == before
+
+
+def test_without_a_trial_every_layer_is_exchanged():
+    assert rearrange(model := Blocks(), "auto") is not None
+    assert names_of(model, torch.nn.Linear) == []
+
+
+def test_a_float32_model_comes_back_with_the_same_numbers(tmp_path: Path):
+    """Meanwhile it answers by its plain weights, whose sums have another order."""
+    runner = loaded(tiny(tmp_path / "float32", width=128), "auto", "float32")
+    before, laid = logits(runner), runner._laid
+    assert laid is not None
+    assert laid.again
+    held = laid.bytes
+    assert runner.park(1) > held
+    list(runner.wake())
+    forget(runner)
+    torch.testing.assert_close(logits(runner), before)
+    list(runner.settle())
+    assert laid.bytes == held
+    forget(runner)
+    assert torch.equal(logits(runner), before)
