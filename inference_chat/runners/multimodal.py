@@ -1,5 +1,6 @@
 """Models that read pictures, sounds and clips beside text: the engine of chat with other inputs."""
 
+import logging
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from inspect import signature
@@ -12,6 +13,7 @@ from ..errors import InvalidRequest
 from ..events import Event, Finished, Progress, TextDelta, Usage
 from ..schema import Request
 from ..tasks import Task
+from .batching import Batch, Rows, Unfit, beginning, opened_half
 from .content import Senses, open_media
 from .loading import explained, load_model
 from .media_prompt import MediaPromptBuilder
@@ -21,6 +23,7 @@ from .prompt import Prompt
 from .text import TextOptions, TextRunner
 from .writing import Begun
 
+logger = logging.getLogger(__name__)
 ASKS = {
     Task.VIDEO_TEXT_TO_TEXT: "Describe this clip.",
     Task.AUTOMATIC_SPEECH_RECOGNITION: "Write down what is said.",
@@ -61,6 +64,7 @@ class MultimodalRunner(TextRunner):
             self._processor, self._window, self.name, self._senses
         )
         self._ends = self._end_tokens()
+        self._batch = self._opened_half()
 
     def _loaded(self) -> Any:
         """The model, in memory."""
@@ -70,10 +74,18 @@ class MultimodalRunner(TextRunner):
         touch(model)
         return model
 
+    def _opened_half(self) -> Batch | None:
+        """What reads and writes many texts at once; None where each goes alone."""
+        try:
+            return opened_half(self._model, self._room)
+        except Unfit as error:
+            logger.info("%s writes one text at a time: %s.", self.name, error)
+            return None
+
     def unload(self) -> None:
         if self._laid is not None:
             self._laid.drop()
-        del self._model, self._tokenizer, self._prompts, self._processor, self._laid
+        del self._model, self._tokenizer, self._prompts, self._processor, self._laid, self._batch
 
     @property
     def _type(self) -> str:
@@ -114,21 +126,36 @@ class MultimodalRunner(TextRunner):
         total = len(prompt.ids)
         yield Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
         steps = self._steps(prompt)
+        if (rows := self._beside_others(steps)) is not None:
+            begun = yield from self._begun(rows, "batched", prompt, stop)
+            return begun if isinstance(begun, int) else self._ruled(begun, steps)
         while steps.fraction < 1:
             if stop.is_set():
                 return round(total * steps.fraction)
             steps.read()
             yield Progress(phase="reading", fraction=steps.fraction)
-        return Begun(
-            steps,
-            steps.logits,
-            said=steps.said,
-            limit=self._window - len(steps.said),
-            ends=self._ends | steps.ends,
-            decode=self._decode,
-            context=prompt.context,
-            rules=steps.rules,
-        )
+        begun = Begun(steps, steps.logits, (), 0, self._ends, self._decode, prompt.context)
+        return self._ruled(begun, steps)
+
+    def _beside_others(self, steps: PreparedSteps) -> Rows | None:
+        """A prompt begun in the batch; None where it has to go alone."""
+        import torch
+
+        if self._batch is None or type(steps) is not PreparedSteps:
+            return None
+        if not steps.has_media:
+            return self._batch.begin(steps.said)
+        model = self._model
+        with torch.inference_mode():
+            told = steps.told(model.get_decoder())
+            found = beginning(told, steps.said, model.get_input_embeddings())
+        return None if found is None else self._batch.begin(*found)
+
+    def _ruled(self, begun: Begun, steps: PreparedSteps) -> Begun:
+        """With the rules and the ends of the model's own `generate`."""
+        said = steps.said
+        limit, ends = self._window - len(said), self._ends | steps.ends
+        return replace(begun, said=said, limit=limit, ends=ends, rules=steps.rules)
 
 
 def senses_of(processor: Any) -> Senses:

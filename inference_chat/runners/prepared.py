@@ -37,6 +37,14 @@ class _Taken(Exception):
         self.found = (model, ids, rules, config, kwargs)
 
 
+class _Told(Exception):
+    """Carries what a decoder is given out of a model."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        super().__init__("told")
+        self.told = told
+
+
 class PreparedSteps(AtOnce):
     """A model with its inputs, as `generate` would begin with them. Call `read` until it has read all.
 
@@ -75,9 +83,29 @@ class PreparedSteps(AtOnce):
         return [int(token) for token in self._ids[0]]
 
     @property
+    def has_media(self) -> bool:
+        """Whether the prompt is more than words."""
+        return _has_media(self._kwargs)
+
+    @property
     def encoded(self) -> Any:
         """What the encoder made of the inputs."""
         return self._kwargs.get("encoder_outputs")
+
+    def told(self, decoder: Any) -> dict[str, Any]:
+        """What the model gives a decoder, one of its parts, to read the whole prompt; it is not read."""
+
+        def tell(decoder: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+            raise _Told(named)
+
+        hook = decoder.register_forward_pre_hook(tell, with_kwargs=True)
+        try:
+            self._forward(self._ids, first=True, **self._kwargs)
+        except _Told as found:
+            return found.told
+        finally:
+            hook.remove()
+        raise InvalidModel(f"A {type(self._model).__name__} does not ask its decoder; it cannot be run here.")
 
     @property
     def fraction(self) -> float:

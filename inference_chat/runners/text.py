@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from ..errors import InvalidRequest, UnsupportedTask
-from ..events import Event, Finished, Progress, TextDelta, TokenLogprob, Usage
+from ..events import Engine, Event, Finished, Progress, TextDelta, TokenLogprob, Usage
 from ..schema import JSON, Options, Request
 from .base import Runner
-from .batching import Batch, Unfit, opened
+from .batching import Batch, Rows, Unfit, opened
 from .calls import Calls
 from .checkpoint import Checkpoint
 from .echo import echoed
@@ -22,7 +22,7 @@ from .linears import LAID, ROUNDED, Laid, rearrange
 from .loading import explained, load_model, load_reader
 from .parking import mapped, park
 from .prompt import Prompt, PromptBuilder
-from .single import Single
+from .single import Single, SingleSteps
 from .tools import NamedTool, Tool, ToolChoice, offered
 from .writing import Begun, write
 
@@ -209,15 +209,20 @@ class TextRunner(Runner):
 
     def _opened(self) -> Batch | Single:
         """What reads and writes: many texts at once where the model can, else one at a time."""
-        room = KEPT_WINDOWS * self.checkpoint.cached_elements * self._model.dtype.itemsize
         try:
-            return opened(self._model, max(KEPT_LEAST, room))
+            return opened(self._model, self._room)
         except Unfit as error:
             logger.info("%s writes one text at a time: %s.", self.name, error)
             single = Single(self._model, self.name)
         # Weights are mapped from the file and come into memory when they are first used: now.
         single.begin([0]).advance()
         return single
+
+    @property
+    def _room(self) -> int:
+        """Bytes for texts that are kept."""
+        room = KEPT_WINDOWS * self.checkpoint.cached_elements * int(self._model.dtype.itemsize)
+        return max(KEPT_LEAST, room)
 
     def unload(self) -> None:
         if self._laid is not None:
@@ -317,11 +322,16 @@ class TextRunner(Runner):
 
     def _read(self, prompt: Prompt, stop: Flag) -> Generator[Event, None, Begun | int]:
         """Read a prompt piece by piece; how many tokens were read when it was stopped meanwhile."""
+        yield Progress(phase="reading", fraction=0.0, detail=f"{len(prompt.ids):,} tokens")
+        return (yield from self._begun(self._engine.begin(prompt.ids), self._engine.kind, prompt, stop))
+
+    def _begun(
+        self, steps: Rows | SingleSteps, engine: Engine, prompt: Prompt, stop: Flag
+    ) -> Generator[Event, None, Begun | int]:
+        """The same for a prompt that an engine has begun."""
         total = len(prompt.ids)
-        steps = self._engine.begin(prompt.ids)
         logits = None
         try:
-            yield Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
             while logits is None:
                 if stop.is_set():
                     read = steps.read
@@ -340,7 +350,7 @@ class TextRunner(Runner):
             ends=self._ends,
             decode=self._decode,
             context=prompt.context,
-            engine=self._engine.kind,
+            engine=engine,
             reused=steps.reused,
         )
 

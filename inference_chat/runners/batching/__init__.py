@@ -1,6 +1,8 @@
 """Many texts at once by one causal language model: continuous batching, and no text is read twice."""
 
 from .batch import Batch
-from .check import Unfit, opened
+from .check import Unfit, opened, opened_half
+from .given import beginning
+from .rows import Rows
 
-__all__ = ["Batch", "Unfit", "opened"]
+__all__ = ["Batch", "Rows", "Unfit", "beginning", "opened", "opened_half"]

@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import ModelFailed
 from ...events import Engine
 from .attention import PLAN, Piece, Plan, Step
+from .given import Given
 from .kept import Kept
 from .pace import LEAST, Pace
 from .rows import Rows
@@ -44,9 +45,9 @@ class Batch:
         """How many tokens the model knows."""
         return int(self._model.get_input_embeddings().num_embeddings)
 
-    def apart(self, ids: Sequence[int]) -> Slot:
+    def apart(self, ids: Sequence[int], given: Given | None = None) -> Slot:
         """A text of nobody's batch, for who steps it alone."""
-        return Slot(self._shape, ids)
+        return Slot(self._shape, ids, given)
 
     def read(self, pieces: Sequence[Piece], *, every: bool = False) -> Any:
         """Logits (pieces, vocabulary) after each piece, or after `every` token, float32 on the CPU."""
@@ -55,19 +56,19 @@ class Batch:
         with torch.inference_mode():
             return forward(self.reader, pieces, every=every)
 
-    def begin(self, ids: Sequence[int]) -> Rows:
+    def begin(self, ids: Sequence[int], given: Given | None = None) -> Rows:
         """Begin to answer a prompt."""
-        return Rows(self, ids)
+        return Rows(self, ids, given)
 
-    def open(self, ids: Sequence[int]) -> Slot:
+    def open(self, ids: Sequence[int], given: Given | None = None) -> Slot:
         """Begin a text, with what has been read of it before. Raises `ModelFailed` for impossible tokens."""
         import torch
 
-        if not 0 <= min(ids) <= max(ids) < self.vocabulary:
+        if given is None and not 0 <= min(ids) <= max(ids) < self.vocabulary:
             raise ModelFailed(
                 "The tokenizer made tokens that the model does not have; their files do not match."
             )
-        slot = self.apart(ids)
+        slot = self.apart(ids, given)
         known, same = self._known(slot)
         with torch.inference_mode():
             if known is not None and self.kept.ends(known, same):
@@ -85,7 +86,7 @@ class Batch:
         """Another text that goes on from the same tokens."""
         import torch
 
-        other = self.apart(slot.ids)
+        other = self.apart(slot.ids, slot.given)
         other.logits = slot.logits
         with torch.inference_mode():
             other.take(slot, slot.read)
@@ -95,6 +96,7 @@ class Batch:
     def close(self, slot: Slot) -> None:
         """A text is finished or given up; what has been read of it is kept for others."""
         self._slots.remove(slot)
+        slot.given = None
         self.kept.add(slot, sum(other.bytes for other in self._slots))
 
     def advance(self, slot: Slot) -> None:
@@ -137,23 +139,36 @@ def forward(model: Any, pieces: Sequence[Piece], plan: Plan | None = None, *, ev
     import torch
 
     ids: list[int] = []
-    positions: list[int] = []
     ends: list[int] = []
+    more: dict[str, Any] = {}
     for piece in pieces:
-        piece.slot.reserve(piece.end)
-        ids += piece.slot.ids[piece.slot.read : piece.end]
-        positions += range(piece.slot.read, piece.end)
+        slot = piece.slot
+        slot.reserve(piece.end)
+        if slot.given and (part := slot.given.part(len(ids), slot.read, piece.end)):
+            more.setdefault("given", []).append(part)
+        ids += slot.ids[slot.read : piece.end]
         ends.append(len(ids) - 1)
+    if more:
+        ids = [max(token, 0) for token in ids]
     device = pieces[0].slot.device
     last: Any = 1 if len(pieces) == 1 else torch.tensor(ends, device=device)
     token = PLAN.set(plan or Step(pieces))
     try:
         found = model(
             input_ids=torch.tensor([ids], device=device),
-            position_ids=torch.tensor([positions], device=device),
+            position_ids=torch.tensor(_places(pieces), device=device),
             logits_to_keep=0 if every else last,
             use_cache=False,
+            **more,
         )
     finally:
         PLAN.reset(token)
     return found.logits[0].to(device="cpu", dtype=torch.float32)
+
+
+def _places(pieces: Sequence[Piece]) -> list[Any]:
+    """The positions of all tokens in one row; with several axes, one such row for each."""
+    parts = [piece.slot.places(piece.slot.read, piece.end) for piece in pieces]
+    axes = max(map(len, parts))
+    rows = [[place for part in parts for place in part[axis % len(part)]] for axis in range(axes)]
+    return rows if axes == 1 else [[row] for row in rows]

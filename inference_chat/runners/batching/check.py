@@ -12,6 +12,7 @@ from typing import Any
 
 from .attention import NAME, How, Piece, register
 from .batch import Batch, forward
+from .half import Half
 from .lean import Lean
 from .slot import Shape, Slot
 
@@ -55,23 +56,60 @@ def opened(model: Any, room: int) -> Batch:
         register()
         model.set_attn_implementation(NAME)
         with torch.inference_mode():
-            shape, hows = _surveyed(model)
+            shape, hows = _surveyed(model, model)
             reader = _lean(model, hows, shape, wanted)
             if reader is None:
                 _compare(model, shape, wanted)
     except Exception as error:  # somebody else's model may raise anything when it is run as nobody foresaw
         if model.config._attn_implementation != before:
             model.set_attn_implementation(before)
-        if isinstance(error, Unfit):
-            raise
-        raise Unfit(f"it raised {type(error).__name__}") from error
+        raise _unfit(error) from error
     return Batch(model, shape, room, reader)
+
+
+def opened_half(model: Any, room: int) -> Batch:
+    """The same for the language half of a model that sees or hears; the model stays as it is."""
+    import torch
+
+    try:
+        _ask(model.get_decoder())
+        register()
+        with torch.inference_mode():
+            half = Half(model, _axes(model))
+            wanted = list(_plainly(model))
+            shape, hows = _surveyed(model, half)
+            reader = _lean(model, hows, shape, wanted)
+            if reader is None:
+                _compare(half, shape, wanted)
+    except Exception as error:
+        raise _unfit(error) from error
+    return Batch(model, shape, room, reader or half)
+
+
+def _unfit(error: Exception) -> Unfit:
+    return error if isinstance(error, Unfit) else Unfit(f"it raised {type(error).__name__}")
+
+
+def _axes(model: Any) -> int:
+    """How many positions a token has: one, or one for each direction in which it may lie."""
+    import torch
+
+    told: dict[str, Any] = {}
+    hook = model.get_decoder().register_forward_pre_hook(
+        lambda decoder, args, named: told.update(named), with_kwargs=True
+    )
+    try:
+        model(input_ids=torch.tensor([[0, 0]], device=model.device), use_cache=False)
+    finally:
+        hook.remove()
+    places = told.get("position_ids")
+    return 1 if places is None else places.numel() // places.shape[-1]
 
 
 def _lean(model: Any, hows: Mapping[int, How], shape: Shape, wanted: Wanted) -> Lean | None:
     """The model's forward pass written out; None where it is not known, or computes something else."""
     try:
-        lean = Lean(model, hows)
+        lean = Lean(model.get_decoder(), model.get_output_embeddings(), hows)
         _compare(lean, shape, wanted)
     except Exception as error:  # noqa: BLE001 - a class of a known name may have been changed in any way
         logger.info("%s is read by its own forward pass: %s", type(model).__name__, error)
@@ -119,10 +157,10 @@ def _plainly(model: Any) -> Iterator[tuple[list[int], Any]]:
             yield ids, model(input_ids=tokens, use_cache=False).logits[0].float().cpu()
 
 
-def _surveyed(model: Any) -> tuple[Shape, dict[int, How]]:
+def _surveyed(model: Any, reader: Any) -> tuple[Shape, dict[int, How]]:
     """What the layers keep, and what their attention is like; raises `Unfit` when not all take part alike."""
     survey = _Survey()
-    forward(model, [Piece(Slot(Shape(0, 0, 0, 0, model.dtype, model.device), [0]), 1)], survey)
+    forward(reader, [Piece(Slot(Shape(0, 0, 0, 0, model.dtype, model.device), [0]), 1)], survey)
     config = model.config.get_text_config(decoder=True)
     if sorted(survey.layers) != list(range(config.num_hidden_layers)):
         raise Unfit("not all of its layers have an attention that can be exchanged")

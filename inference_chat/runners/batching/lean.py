@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from ..linears import at_once
 from .attention import PLAN, How
+from .given import Part, placed
 
-CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
+CLASSES = ("LlamaModel", "MistralModel", "Qwen2Model", "Qwen3Model")
 """Norm, attention, norm, gated layers; queries and keys turned by their positions, maybe normed before."""
 
 
@@ -37,14 +38,16 @@ class _Layer(NamedTuple):
 class Lean:
     """A forward pass over tokens in one row, called as the model is; for `torch.inference_mode`."""
 
-    def __init__(self, model: Any, hows: Mapping[int, How]) -> None:
-        """`hows` says what each layer's attention is like. Raises `ValueError` for other models."""
-        if type(model).__name__ not in CLASSES or model.device.type != "cpu":
+    def __init__(self, body: Any, head: Any, hows: Mapping[int, How]) -> None:
+        """From a decoder and a head; `hows` says what each layer's attention is like.
+
+        Raises `ValueError` for other decoders.
+        """
+        if type(body).__name__ not in CLASSES or body.device.type != "cpu":
             raise ValueError("its layers are not known")
-        body = model.model
         self._width = int(body.layers[0].self_attn.head_dim)
-        self._heads, self._keys = model.config.num_attention_heads, model.config.num_key_value_heads
-        self._embed, self._head = body.embed_tokens, model.lm_head
+        self._heads, self._keys = body.config.num_attention_heads, body.config.num_key_value_heads
+        self._embed, self._head = body.embed_tokens, head
         self._turns = body.rotary_emb
         self._norm = _norm(body.norm)
         self._layers = [_layer(number, layer, hows[number]) for number, layer in enumerate(body.layers)]
@@ -54,10 +57,15 @@ class Lean:
         self._narrow = last.number if last.how.window is None else None
 
     def __call__(
-        self, input_ids: Any, position_ids: Any, logits_to_keep: Any = 0, use_cache: bool = False
+        self,
+        input_ids: Any,
+        position_ids: Any,
+        logits_to_keep: Any = 0,
+        use_cache: bool = False,
+        given: Sequence[Part] = (),
     ) -> Found:
         """Logits (1, tokens kept, vocabulary) for tokens and positions (1, tokens)."""
-        x = self._embed(input_ids[0])
+        x = placed(self._embed(input_ids[0]), given)
         cos, sin = self._turned(x, position_ids)
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
         attend = PLAN.get().attend

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+from .given import Given
+
 
 class Rows:
     """One prompt on its way through a batch, then one row for each answer to it."""
 
-    def __init__(self, batch: Any, ids: Sequence[int]) -> None:
+    def __init__(self, batch: Any, ids: Sequence[int], given: Given | None = None) -> None:
         self._batch = batch
-        self._slots = [batch.open(ids)]
+        self._slots = [batch.open(ids, given)]
         self._total = len(ids)
         self.reused = self._slots[0].read
 

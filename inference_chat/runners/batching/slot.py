@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from . import exact
+from .given import Given
 
 GRAIN = 64
 """Room is made for so many tokens at a time."""
@@ -35,11 +36,13 @@ class Shape:
 class Slot:
     """One text. `ids[:read]` have been read; `logits` (1, vocabulary) follow once all have.
 
-    Tensors are only touched inside `torch.inference_mode`.
+    `given` is how it begins where it is more than words. Tensors are only touched inside
+    `torch.inference_mode`.
     """
 
-    def __init__(self, shape: Shape, ids: Iterable[int]) -> None:
+    def __init__(self, shape: Shape, ids: Iterable[int], given: Given | None = None) -> None:
         self.ids = list(ids)
+        self.given = given
         self.read = 0
         self.logits: Any = None
         self.moved = False  # has gone on since its request looked last
@@ -60,6 +63,10 @@ class Slot:
     @property
     def unread(self) -> int:
         return len(self.ids) - self.read
+
+    def places(self, start: int, end: int) -> list[list[int]]:
+        """The positions of a stretch of its tokens, on each axis."""
+        return self.given.places_of(start, end) if self.given else [list(range(start, end))]
 
     @property
     def bytes(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from ...errors import OutOfMemory
 from ..batching import Batch
 from ..batching.attention import Piece
+from ..batching.given import Given
 from ..batching.slot import Shape, Slot
 from .library import Native, NoRoom, Part, Seat
 
@@ -53,7 +54,7 @@ class SeatedBatch(Batch):
     def vocabulary(self) -> int:
         return self._native.size
 
-    def apart(self, ids: Sequence[int]) -> Slot:
+    def apart(self, ids: Sequence[int], given: Given | None = None) -> Slot:
         return SeatedSlot(self._native, self._shape, ids)
 
     def read(self, pieces: Sequence[Piece], *, every: bool = False) -> Any:

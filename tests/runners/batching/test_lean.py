@@ -13,7 +13,7 @@ from inference_chat.runners.batching.lean import CLASSES, Lean
 from tests.runners.models import build, open_runner
 from tests.runners.test_linears import BFLOAT16
 
-FAMILIES = [name.removesuffix("ForCausalLM") for name in CLASSES]
+FAMILIES = [name.removesuffix("Model") for name in CLASSES]
 IDS = [(7 * i) % 200 + 5 for i in range(40)]
 
 
