@@ -47,6 +47,7 @@ class MultimodalRunner(TextRunner):
     """One model that answers about pictures, sounds and clips, in a conversation or at once."""
 
     capabilities: ClassVar[tuple[str, ...]] = ("Chat", "Vision")
+    _batch: Batch | None = None
 
     def load(self) -> None:
         with explained(self.checkpoint, "a model for pictures and text"):
@@ -85,7 +86,8 @@ class MultimodalRunner(TextRunner):
     def unload(self) -> None:
         if self._laid is not None:
             self._laid.drop()
-        del self._model, self._tokenizer, self._prompts, self._processor, self._laid, self._batch
+        self._laid = self._batch = None
+        del self._model, self._tokenizer, self._prompts, self._processor
 
     @property
     def _type(self) -> str:

@@ -322,19 +322,26 @@ class TextRunner(Runner):
 
     def _read(self, prompt: Prompt, stop: Flag) -> Generator[Event, None, Begun | int]:
         """Read a prompt piece by piece; how many tokens were read when it was stopped meanwhile."""
-        yield Progress(phase="reading", fraction=0.0, detail=f"{len(prompt.ids):,} tokens")
-        return (yield from self._begun(self._engine.begin(prompt.ids), self._engine.kind, prompt, stop))
+        first = Progress(phase="reading", fraction=0.0, detail=f"{len(prompt.ids):,} tokens")
+        steps = self._engine.begin(prompt.ids)
+        return (yield from self._begun(steps, self._engine.kind, prompt, stop, [first]))
 
     def _begun(
-        self, steps: Rows | SingleSteps, engine: Engine, prompt: Prompt, stop: Flag
+        self,
+        steps: Rows | SingleSteps,
+        engine: Engine,
+        prompt: Prompt,
+        stop: Flag,
+        told: Sequence[Event] = (),
     ) -> Generator[Event, None, Begun | int]:
-        """The same for a prompt that an engine has begun."""
+        """The same for a prompt that an engine has begun; what is to be `told` comes first."""
         total = len(prompt.ids)
         logits = None
         try:
+            yield from told
             while logits is None:
                 if stop.is_set():
-                    read = steps.read
+                    read = steps.read - steps.reused
                     steps.close()
                     return read
                 logits = steps.advance()
