@@ -16,6 +16,7 @@ from ..tasks import Task
 from .batching import Batch, Rows, Unfit, beginning, opened_half
 from .content import Senses, open_media
 from .loading import explained, load_model
+from .looked import remember
 from .media_prompt import MediaPromptBuilder
 from .prepared import PreparedSteps
 from .processors import load_processor, prepares_clips
@@ -66,6 +67,7 @@ class MultimodalRunner(TextRunner):
         )
         self._ends = self._end_tokens()
         self._batch = self._opened_half()
+        remember(self._model)
 
     def _loaded(self) -> Any:
         """The model, in memory."""
