@@ -21,7 +21,7 @@ class Part(NamedTuple):
     stacks: Sequence[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Given:
     """The beginning of a text: embeddings (tokens, width), and a position of each token on each axis.
 
