@@ -172,7 +172,7 @@ class TextRunner(Runner):
         laid = rearrange(self._model, quantization, mapped(files), self._used, least)
         if laid is None:
             return None
-        if laid.error:
+        if quantization in ROUNDED:
             share = 100 * laid.error
             logger.info("%s has %s weights; a layer's mean error is %.2g %%.", self.name, quantization, share)
         if laid.again:

@@ -52,6 +52,19 @@ def test_a_stream_is_the_same_answer_and_ends_with_the_usage(client: OpenAI):
     assert chunks[-1].usage == whole.usage
 
 
+def test_a_next_turn_tells_how_much_had_been_read(client: OpenAI):
+    said: Any = [{"role": "user", "content": "a beginning that nobody else has"}]
+    first = client.chat.completions.create(model=MODEL, messages=said, **SHORT)
+    said += [{"role": "assistant", "content": "-"}, {"role": "user", "content": "and on"}]
+    then = client.chat.completions.create(model=MODEL, messages=said, **SHORT)
+    known = []
+    for answer in (first, then):
+        assert answer.usage is not None
+        assert answer.usage.prompt_tokens_details is not None
+        known.append(answer.usage.prompt_tokens_details.cached_tokens)
+    assert known[0] < first.usage.prompt_tokens - 5 <= known[1] < then.usage.prompt_tokens  # type: ignore[union-attr]
+
+
 def test_developers_speak_as_the_system(client: OpenAI):
     def said(role: Any) -> Any:
         messages = [{"role": role, "content": "Be brief."}, *HELLO]

@@ -172,7 +172,7 @@ async def _whole(job: Job, form: SoundFormat) -> JSON:
         )
     ]
     head = _head(job, "chat.completion")
-    return head | {"choices": choices, "usage": usage_of(result.finished.usage)}
+    return head | {"choices": choices, "usage": usage_of(result.finished)}
 
 
 def _said(text: str, calls: tuple[ToolCall, ...]) -> JSON:
@@ -209,7 +209,7 @@ async def _chunks(job: Job, form: SoundFormat, *, usage: bool) -> AsyncGenerator
                         role = {} if index in spoken else {"role": "assistant", "content": ""}
                         yield head | _choice(index, role, finish_reason=FINISHED[reason])
                     if usage:
-                        yield head | {"choices": [], "usage": usage_of(event.usage)}
+                        yield head | {"choices": [], "usage": usage_of(event)}
                 case _:
                     pass
 

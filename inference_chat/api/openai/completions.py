@@ -97,7 +97,7 @@ async def _whole(jobs: Sequence[Job], head: JSON) -> JSON:
         )
     ]
     numbered = [{"index": index} | choice for index, choice in enumerate(choices)]
-    return head | {"choices": numbered, "usage": usage_of(*(one.finished.usage for one in results))}
+    return head | {"choices": numbered, "usage": usage_of(*(one.finished for one in results))}
 
 
 async def _chunks(jobs: Sequence[Job], head: JSON, *, usage: bool) -> AsyncGenerator[JSON, None]:
@@ -120,7 +120,7 @@ async def _chunks(jobs: Sequence[Job], head: JSON, *, usage: bool) -> AsyncGener
                         yield head | _choice(first + index, "", finish_reason=FINISHED[reason])
             first += len(ends[-1].finish_reasons)
     if usage:
-        yield head | {"choices": [], "usage": usage_of(*(end.usage for end in ends))}
+        yield head | {"choices": [], "usage": usage_of(*ends)}
 
 
 def _choice(index: int, text: str, finish_reason: str | None = None, logprobs: JSON | None = None) -> JSON:

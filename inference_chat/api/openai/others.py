@@ -85,7 +85,7 @@ async def _vectors(jobs: Sequence[Job], body: EmbeddingRequest) -> JSON:
         values = next(event.values for event in result.outcomes if isinstance(event, Vector))
         vector = _base64(values) if body.encoding_format == "base64" else list(values)
         data.append({"object": "embedding", "index": index, "embedding": vector})
-    tokens = usage_of(*(result.finished.usage for result in results))
+    tokens = usage_of(*(result.finished for result in results))
     usage = {key: tokens[key] for key in ("prompt_tokens", "total_tokens")}
     return {"object": "list", "data": data, "model": jobs[0].request.model, "usage": usage}
 

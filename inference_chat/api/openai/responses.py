@@ -153,10 +153,10 @@ def _response(asked: Asked, result: Result | None = None) -> JSON:
 
 
 def _usage(result: Result) -> JSON:
-    told = usage_of(result.finished.usage)
+    told = usage_of(result.finished)
     return {
         "input_tokens": told["prompt_tokens"],
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "input_tokens_details": told["prompt_tokens_details"] | {"cache_write_tokens": 0},
         "output_tokens": told["completion_tokens"],
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": told["total_tokens"],

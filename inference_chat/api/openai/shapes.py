@@ -26,10 +26,15 @@ class OpenAIModels(Shape):
     data: list[OpenAIModel]
 
 
+class CachedTokens(Shape):
+    cached_tokens: int = Field(description="How many of them had been read before and were not read again.")
+
+
 class TokenUsage(Shape):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: CachedTokens
 
 
 class ChatAnswer(Shape):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from ...errors import InferenceChatError, InvalidRequest, UnsupportedTask
-from ...events import FinishReason, Progress, TokenLogprob, Usage
+from ...events import Finished, FinishReason, Progress, TokenLogprob
 from ...jobs import Job
 from ...schema import JSON
 from ...tasks import Task
@@ -159,11 +159,17 @@ async def _first(job: Job) -> None:
                 return
 
 
-def usage_of(*usages: Usage) -> JSON:
-    """Tokens read and written, all requests together."""
-    read = sum(usage.prompt_tokens for usage in usages)
-    written = sum(usage.completion_tokens for usage in usages)
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+def usage_of(*ends: Finished) -> JSON:
+    """Tokens read and written, all requests together; of those read, `cached_tokens` had been before."""
+    read = sum(end.usage.prompt_tokens for end in ends)
+    written = sum(end.usage.completion_tokens for end in ends)
+    cached = sum(end.receipt.reused_tokens or 0 for end in ends if end.receipt)
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": read + written,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
 
 
 def chat_logprobs(tokens: Sequence[TokenLogprob]) -> JSON | None:
