@@ -14,6 +14,8 @@ from .given import Part, placed
 
 CLASSES = ("LlamaModel", "MistralModel", "Qwen2Model", "Qwen3Model")
 """Norm, attention, norm, gated layers; queries and keys turned by their positions, maybe normed before."""
+GRAIN = 32768
+"""Numbers from which on torch shares them among threads."""
 
 
 class Found(NamedTuple):
@@ -47,6 +49,7 @@ class Lean:
             raise ValueError("its layers are not known")
         self._width = int(body.layers[0].self_attn.head_dim)
         self._heads, self._keys = body.config.num_attention_heads, body.config.num_key_value_heads
+        self._inner = body.config.intermediate_size
         self._embed, self._head = body.embed_tokens, head
         self._turns = body.rotary_emb
         self._norm = _norm(body.norm)
@@ -75,11 +78,24 @@ class Lean:
                 query, x = query[:, kept], x[kept]
             seen = attend(layer.number, query, key, value, layer.how)
             x = layer.out(seen.reshape(len(x), -1)).add_(x)
-            gate, up = layer.gates(layer.after(x)).chunk(2, -1)
-            x = layer.down(layer.act(gate).mul_(up)).add_(x)
+            gate, up = layer.gates(self._shared(layer.after(x))).chunk(2, -1)
+            x = layer.down(layer.act(gate).mul_(up)[: len(x)]).add_(x)
         if self._narrow is None:
             x = x[kept]
         return Found(self._head(self._norm(x))[None])
+
+    def _shared(self, x: Any) -> Any:
+        """Rows with some of zeros behind them, so that threads are given whole rows of their gates.
+
+        Where a thread's share ends within a row, torch computes the numbers before it by another function,
+        and a text's last digits would depend on how it was cut.
+        """
+        import torch
+
+        if len(x) * self._inner <= GRAIN:
+            return x
+        rows = shared(len(x), self._inner, torch.get_num_threads())
+        return x if rows == len(x) else torch.cat((x, x.new_zeros(rows - len(x), x.shape[1])))
 
     def _turned(self, x: Any, positions: Any) -> tuple[Any, Any]:
         """Cosines and sines (tokens, 1, numbers); those of the first half are of the other sign."""
@@ -97,6 +113,13 @@ class Lean:
             turning = layer.normed(turning, self._heads)
         turned = (turning * cos).addcmul_(turning.roll(self._width // 2, -1), sin).transpose(0, 1)
         return turned[: self._heads], turned[self._heads :], found[:, -self._keys :].transpose(0, 1)
+
+
+def shared(rows: int, width: int, threads: int) -> int:
+    """So many rows or some more, of which torch gives each of so many threads the same number."""
+    while rows % min(threads, -(-rows * width // GRAIN)):
+        rows += 1
+    return rows
 
 
 def _layer(number: int, layer: Any, how: How) -> _Layer:

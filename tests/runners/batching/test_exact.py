@@ -11,6 +11,7 @@ import torch
 from inference_chat.runners.batching import Batch, exact
 from inference_chat.runners.batching.attention import Piece
 from inference_chat.runners.batching.kept import Kept
+from inference_chat.runners.batching.lean import GRAIN, Lean, shared
 from inference_chat.runners.batching.masks import hiding
 from inference_chat.runners.batching.slot import Shape, Slot
 from tests.runners.models import FAMILIES, ONE_BY_ONE, build, open_runner
@@ -89,6 +90,36 @@ def test_logits_are_the_same_bits_however_a_text_is_cut(tmp_path: Path, name: st
         for end, found in in_pieces(chance, batch, slot):
             assert torch.equal(found, wanted[end - len(found) : end]), (length, end)
         assert same(stored(slot), stored(known))
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@EXACT
+@pytest.mark.usefixtures("three_threads")
+def test_threads_change_no_bit_where_the_forward_pass_is_written_out(tmp_path: Path):
+    batch, chance = batch_of("Llama", tmp_path, intermediate_size=1000), random.Random(5)
+    assert isinstance(batch.reader, Lean)
+    for length in (40, 82, 130, 232, 300):
+        known, wanted = whole(batch, text(chance, length))
+        slot = batch.apart(known.ids)
+        for end, found in in_pieces(chance, batch, slot):
+            assert torch.equal(found, wanted[end - len(found) : end]), (length, end)
+        assert same(stored(slot), stored(known))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("width", [96, 1000, 8192, 40000])
+def test_threads_are_given_whole_rows(width: int, threads: int):
+    for rows in range(1, 400):
+        found = shared(rows, width, threads)
+        assert rows <= found < rows + 2 * threads
+        assert found % min(threads, -(-found * width // GRAIN)) == 0
 
 
 @EXACT
