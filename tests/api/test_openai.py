@@ -62,7 +62,7 @@ def test_a_next_turn_tells_how_much_had_been_read(client: OpenAI):
         assert answer.usage is not None
         assert answer.usage.prompt_tokens_details is not None
         known.append(answer.usage.prompt_tokens_details.cached_tokens)
-    assert known[0] < first.usage.prompt_tokens - 5 <= known[1] < then.usage.prompt_tokens  # type: ignore[union-attr]
+    assert known[0] < first.usage.prompt_tokens - 5 <= known[1] < then.usage.prompt_tokens
 
 
 def test_developers_speak_as_the_system(client: OpenAI):
