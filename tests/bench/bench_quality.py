@@ -1,9 +1,11 @@
 """What rounded weights cost starter-chat in right answers.
 
 `python -m tests.bench.bench_quality`. The dialogues by which starter-chat is judged, as strangers type them,
-the model's own answers in their history, greedy; through the engine with each layout of the weights.
+the model's own answers in their history, greedy; through the engine with each layout of the weights. Its card
+is told too.
 """
 
+import re
 import time
 from pathlib import Path
 from threading import Event as Flag
@@ -20,8 +22,11 @@ from inference_chat.settings import Settings
 from .report import section
 
 FOLDER = Path(__file__).parents[2] / "model_cards" / "starter-chat"
+TOLD, BEFORE = "Right of the", "Read the other figures as upper bounds."
+"""How the card's paragraph begins, and the one behind it."""
 LAYOUTS = {
     "float32": Placement("cpu", "float32", "none"),
+    "float32, packed": Placement("cpu", "float32", "auto"),
     "bfloat16, packed": Placement("cpu", "bfloat16", "auto"),
     "int8": Placement("cpu", "bfloat16", "int8"),
     "int4": Placement("cpu", "bfloat16", "int4"),
@@ -41,12 +46,23 @@ class Talker:
         return Result.of(self._runner.run(request, Flag())).text.strip()
 
 
+def tell(card: Path, turns: int, shares: dict[str, float]) -> None:
+    """Write into the card what was measured last."""
+    told = "; ".join(f"{name} {share:.3f}" for name, share in shares.items())
+    text = re.sub(rf"{TOLD}.*?\n\n", "", card.read_text(encoding="utf-8"), flags=re.DOTALL)
+    before, mark, after = text.partition(BEFORE)
+    assert mark, "the card has another form"
+    line = f"{TOLD} {turns} turns of all these dialogues, answered by the engine with each layout:\n{told}\n"
+    card.write_text(f"{before}{line}(`tests/bench/bench_quality.py`).\n\n{mark}{after}", encoding="utf-8")
+
+
 def main() -> None:
     import torch
 
     torch.set_num_threads(Settings().cpu_threads)
     dialogues = (*free_dialogues(), *fresh_dialogues(), *fresh_dialogues("fresh"))
     rows: list[str] = []
+    shares: dict[str, float] = {}
     exact: list[Played] = []
     for name, placement in LAYOUTS.items():
         runner = TextRunner(inspect(FOLDER), placement)
@@ -56,6 +72,7 @@ def main() -> None:
         spent = time.thread_time() - began
         exact = exact or played
         right = sum(one.right for one in played) / len(played)
+        shares[name] = right
         other = sum(one.answer != plain.answer for one, plain in zip(played, exact, strict=True))
         error = 0.0 if runner._laid is None else runner._laid.error
         rows.append(f"| {name} | {right:.3f} | {other} | {error:.2%} | {spent:.0f} |")
@@ -68,6 +85,7 @@ def main() -> None:
         "| weights | turns right | answers unlike float32's | error | seconds of the processor |\n"
         "|---|---|---|---|---|\n" + "\n".join(rows),
     )
+    tell(FOLDER / "README.md", len(exact), shares)
 
 
 if __name__ == "__main__":
