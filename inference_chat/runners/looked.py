@@ -47,7 +47,7 @@ def _digest(values: Any) -> bytes:
     for value in values:
         if isinstance(value, torch.Tensor):
             told.update(repr((value.shape, value.dtype)).encode())
-            told.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+            told.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
         elif isinstance(value, list | tuple):
             told.update(_digest(value))
         else:
