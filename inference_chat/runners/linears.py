@@ -66,14 +66,12 @@ def rearrange(
     quantization: str,
     mapped: Callable[[int], bool] = lambda address: False,
     trial: Callable[[], object] | None = None,
-    least: int = 0,
 ) -> Laid | None:
     """Exchange the linear layers of a model on a CPU; those that cannot be stay.
 
     `quantization` is `auto` (packed, lossless, bfloat16 or float32), `int8` or `int4` (bfloat16); `mapped`
     tells of an address whether a file is mapped there. `trial` uses the model: layers that it does not call,
-    those of fewer than `least` weights, and those without whose own weights it fails, stay. None when no
-    layer was exchanged.
+    and those without whose own weights it fails, stay. None when no layer was exchanged.
     """
     import torch
 
@@ -83,7 +81,7 @@ def rearrange(
         exchanges = [
             exchange
             for parent in list(model.modules())
-            for names in _groups(parent, fit, least)
+            for names in _groups(parent, fit)
             if (exchange := _Exchange.tried(parent, names, make, allowed)) is not None
         ]
         if trial:
@@ -195,7 +193,7 @@ def at_once(layers: Sequence[Any]) -> Callable[[Any], Any]:
     return lambda x: torch.cat([layer(x) for layer in layers], -1)
 
 
-def _groups(parent: Any, fit: set[Any], least: int) -> Iterator[tuple[str, ...]]:
+def _groups(parent: Any, fit: set[Any]) -> Iterator[tuple[str, ...]]:
     """The names of the linear layers of a module, among those that are `fit`; in one group those that are
     joined to one."""
     import torch
@@ -204,7 +202,7 @@ def _groups(parent: Any, fit: set[Any], least: int) -> Iterator[tuple[str, ...]]
     linear = [
         name
         for name, layer in parent.named_children()
-        if type(layer) in (torch.nn.Linear, Conv1D) and layer in fit and layer.weight.numel() >= least
+        if type(layer) in (torch.nn.Linear, Conv1D) and layer in fit
     ]
     for names in TOGETHER:
         layers = [getattr(parent, name) for name in names if name in linear]

@@ -31,8 +31,6 @@ ASKS = {
 }
 ASK = "Describe this picture."
 FRAMES = 8
-WORTHWHILE = 1 << 18
-"""Weights of a layer from which on it is laid out for speed: the call costs more, and texts go alone here."""
 
 
 class AboutOptions(TextOptions):
@@ -58,7 +56,7 @@ class MultimodalRunner(TextRunner):
         self._processor: Any = load_processor(self.checkpoint)
         self._tokenizer: Any = self._processor.tokenizer
         self._model: Any = self._loaded()
-        self._laid = self._rearranged(WORTHWHILE)
+        self._laid = self._rearranged()
         text = self._model.config.get_text_config(decoder=True)
         self._window = getattr(text, "max_position_embeddings", None) or self.checkpoint.window
         self._senses = senses_of(self._processor)

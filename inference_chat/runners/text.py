@@ -163,13 +163,13 @@ class TextRunner(Runner):
         self._ends = self._end_tokens()
         self._engine = self._opened()
 
-    def _rearranged(self, least: int = 0) -> Laid | None:
-        """Lay out the weights for speed, in layers of at least so many; None where they stay as they are."""
+    def _rearranged(self) -> Laid | None:
+        """Lay out the weights for speed; None where they stay as they are."""
         quantization = self.placement.quantization
         if self.placement.dtype not in LAID.get(quantization, ()):
             return None
         files = self.checkpoint.files
-        laid = rearrange(self._model, quantization, mapped(files), self._used, least)
+        laid = rearrange(self._model, quantization, mapped(files), self._used)
         if laid is None:
             return None
         if quantization in ROUNDED:

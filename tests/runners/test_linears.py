@@ -313,14 +313,6 @@ def test_what_a_model_looks_at_or_never_calls_stays(looks_at: str):
         torch.testing.assert_close(model(given), wanted)
 
 
-def test_small_layers_stay_where_they_are_not_worthwhile():
-    model = Blocks()
-    assert kinds(model, lambda: model(torch.randn(1, 32)), least=2048) == {
-        **dict.fromkeys(("q_proj", "k_proj", "v_proj", "idle"), False),
-        **dict.fromkeys(("out", "back"), True),
-    }
-
-
 def test_a_model_that_cannot_be_tried_stays_as_it_is():
     model, before = Blocks(), list(Blocks().state_dict())
     asked: list[str] = []
@@ -357,9 +349,8 @@ def test_a_float32_model_comes_back_with_the_same_numbers(tmp_path: Path):
 
 
 @pytest.fixture
-def seeing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., MultimodalRunner]:
-    """Opens a family that sees, whose language half is worth to be laid out for this once."""
-    monkeypatch.setattr("inference_chat.runners.multimodal.WORTHWHILE", 1000)
+def seeing(tmp_path: Path) -> Callable[..., MultimodalRunner]:
+    """Opens a family that sees."""
 
     def opened(family: str, quantization: str, dtype: str = "float32") -> MultimodalRunner:
         if not (tmp_path / family).exists():
@@ -410,10 +401,3 @@ def test_a_model_that_sees_is_parked_and_unloaded_with_its_layers(
     assert said(runner, tmp_path) == wanted
     runner.unload()
     assert laid.bytes == 0
-
-
-def test_layers_of_a_small_model_that_sees_stay(seeing: Callable[..., MultimodalRunner], monkeypatch: Any):
-    monkeypatch.undo()
-    runner = seeing("llava", "auto")
-    assert runner._laid is None
-    runner.unload()
