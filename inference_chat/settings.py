@@ -135,9 +135,9 @@ class Settings(BaseSettings):
     )
     quantization: Literal["auto", "none", "int8", "int4"] = Field(
         "auto",
-        description="Weights of language models, and of the part of others that writes, on a CPU: `auto` packs "
-        "bfloat16 and float32, quicker without loss; `int8` and `int4` round them (of models that see and hear "
-        "those in bfloat16), smaller and with an error; `none` leaves them as they are.",
+        description="Weights of language models, and of the part of others that writes, on a CPU: `auto` "
+        "packs bfloat16 and float32, quicker without loss; `int8` and `int4` round them (of models that see "
+        "and hear those in bfloat16), smaller and with an error; `none` leaves them as they are.",
     )
     threads: int | None = Field(
         None,
