@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from inspect import signature
 from threading import Event as Flag
 from typing import Any, ClassVar
@@ -14,7 +15,10 @@ from ..events import Event, Finished, Progress, TextDelta, Usage
 from ..schema import Request
 from ..tasks import Task
 from .batching import Batch, Rows, Unfit, beginning, opened_half
+from .checkpoint import Checkpoint
 from .content import Senses, open_media
+from .device import Placement
+from .diffusion.pieces import Lane, Pieces, let_breathe
 from .loading import explained, load_model
 from .looked import remember
 from .media_prompt import MediaPromptBuilder
@@ -48,6 +52,10 @@ class MultimodalRunner(TextRunner):
     capabilities: ClassVar[tuple[str, ...]] = ("Chat", "Vision")
     _batch: Batch | None = None
 
+    def __init__(self, checkpoint: Checkpoint, placement: Placement) -> None:
+        super().__init__(checkpoint, placement)
+        self._lane = Lane()
+
     def load(self) -> None:
         with explained(self.checkpoint, "a model for pictures and text"):
             self._load()
@@ -66,6 +74,7 @@ class MultimodalRunner(TextRunner):
         self._ends = self._end_tokens()
         self._batch = self._opened_half()
         remember(self._model)
+        let_breathe(self._model)
 
     def _loaded(self) -> Any:
         """The model, in memory."""
@@ -126,9 +135,15 @@ class MultimodalRunner(TextRunner):
 
     def _read(self, prompt: Prompt, stop: Flag) -> Generator[Event, None, Begun | int]:
         total = len(prompt.ids)
-        yield Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
-        steps = self._steps(prompt)
-        if (rows := self._beside_others(steps)) is not None:
+        reading = Progress(phase="reading", fraction=0.0, detail=f"{total:,} tokens")
+        yield reading
+        with Pieces(partial(self._prepared, prompt), self._lane, 0) as pieces:
+            for _ in pieces:
+                if stop.is_set():
+                    return 0
+                yield reading
+        steps, rows = pieces.result
+        if rows is not None:
             begun = yield from self._begun(rows, "batched", prompt, stop)
             return begun if isinstance(begun, int) else self._ruled(begun, steps)
         while steps.fraction < 1:
@@ -139,6 +154,11 @@ class MultimodalRunner(TextRunner):
         begun = Begun(steps, steps.logits, (), 0, self._ends, self._decode, prompt.context)
         return self._ruled(begun, steps)
 
+    def _prepared(self, prompt: Prompt) -> tuple[PreparedSteps, Rows | None]:
+        """A prompt with its media encoded, and begun in the batch where it may stand beside others."""
+        steps = self._steps(prompt)
+        return steps, self._beside_others(steps)
+
     def _beside_others(self, steps: PreparedSteps) -> Rows | None:
         """A prompt begun in the batch; None where it has to go alone."""
         import torch
@@ -148,8 +168,8 @@ class MultimodalRunner(TextRunner):
         if not steps.has_media:
             return self._batch.begin(steps.said)
         model = self._model
-        with torch.inference_mode():
-            told = steps.told(model.get_decoder())
+        told = steps.told(model.get_decoder())
+        with torch.no_grad():
             found = beginning(told, steps.said, model.get_input_embeddings())
         return None if found is None else self._batch.begin(*found)
 

@@ -13,7 +13,7 @@ from ..registry.senses import VOICE
 from .aloud import RATE, Remembering, fitted, say, with_voice
 from .checkpoint import Checkpoint
 from .device import Placement
-from .diffusion.pieces import Lane, Pieces
+from .diffusion.pieces import Pieces
 from .loading import load_model
 from .multimodal import MultimodalRunner, touch
 from .prepared import PreparedSteps
@@ -44,7 +44,6 @@ class OmniRunner(MultimodalRunner):
         super().__init__(checkpoint, placement)
         self._whole: Any = None
         self._voices: dict[str, str] = {}
-        self._lane = Lane()
 
     @classmethod
     def abilities(cls, checkpoint: Checkpoint) -> tuple[str, ...]:

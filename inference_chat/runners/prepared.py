@@ -8,6 +8,7 @@ methods that `generate` uses for every step, so greedy answers are equal, token 
 
 import logging
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from ..errors import InvalidModel
@@ -37,6 +38,9 @@ class _Taken(Exception):
         self.found = (model, ids, rules, config, kwargs)
 
 
+_ASKING = ContextVar("_ASKING", default=False)
+
+
 class _Told(Exception):
     """Carries what a decoder is given out of a model."""
 
@@ -63,7 +67,7 @@ class PreparedSteps(AtOnce):
         """
         import torch
 
-        with torch.inference_mode():
+        with torch.no_grad():  # in inference mode encoders could not give the turn away
             found = _prepared(model, inputs, how)
         self._model, self._ids, rules, config, kwargs = found
         self.rules = [
@@ -95,16 +99,22 @@ class PreparedSteps(AtOnce):
     def told(self, decoder: Any) -> dict[str, Any]:
         """What the model gives a decoder, one of its parts, to read the whole prompt; it is not read."""
 
-        def tell(decoder: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-            raise _Told(named)
+        import torch
 
+        def tell(decoder: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+            if _ASKING.get():  # others may read by it meanwhile
+                raise _Told(named)
+
+        asking = _ASKING.set(True)
         hook = decoder.register_forward_pre_hook(tell, with_kwargs=True)
         try:
-            self._forward(self._ids, first=True, **self._kwargs)
+            with torch.no_grad():
+                self._model(**self._inputs(self._ids, first=True, **self._kwargs))
         except _Told as found:
             return found.told
         finally:
             hook.remove()
+            _ASKING.reset(asking)
         raise InvalidModel(f"A {type(self._model).__name__} does not ask its decoder; it cannot be run here.")
 
     @property
@@ -160,12 +170,14 @@ class PreparedSteps(AtOnce):
 
         # The mode is entered for one step only: it belongs to the thread, and other requests step between.
         with torch.inference_mode():
-            inputs = self._model.prepare_inputs_for_generation(
-                ids if cut is None else ids[:, :cut], is_first_iteration=first, **kwargs
-            )
+            inputs = self._inputs(ids if cut is None else ids[:, :cut], first, **kwargs)
             self._out = self._model(**inputs, return_dict=True, **self.more)
             self.made(self._out)
             return self._out.logits[:, -1].to(device="cpu", dtype=torch.float32)
+
+    def _inputs(self, ids: Any, first: bool, **kwargs: Any) -> Any:
+        """What the model is given for a pass over all tokens so far."""
+        return self._model.prepare_inputs_for_generation(ids, is_first_iteration=first, **kwargs)
 
     def _grow(self) -> None:
         import torch

@@ -1,5 +1,6 @@
 """Chats about pictures and sounds are read and written beside others, and nothing is read twice."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from inference_chat.events import Result
+from inference_chat.events import Event, Finished, Progress, Result, TextDelta
 from inference_chat.runners.batching import beginning
 from inference_chat.runners.batching.given import Given, placed, stacked
 from inference_chat.runners.multimodal import MultimodalRunner
@@ -99,6 +100,57 @@ def test_another_picture_is_not_the_one_before(family: str, folder: Path, tmp_pa
     assert found.texts == result(open_runner(folder), other).texts
     assert found.finished.receipt is not None
     assert (found.finished.receipt.reused_tokens or 0) < 8  # what stands before the picture is shorter
+
+
+@pytest.fixture
+def breathless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every layer that may gives the turn away."""
+    monkeypatch.setattr("inference_chat.runners.diffusion.pieces.PIECE_SECONDS", -1.0)
+
+
+def looking(run: Iterator[Event]) -> bool:
+    """Step a run; whether its picture is still being looked at."""
+    event = next(run)
+    return isinstance(event, Progress) and event.phase == "reading" and event.fraction == 0
+
+
+def opening(run: Iterator[Event]) -> None:
+    """Step a run until it begins to look."""
+    while not looking(run):
+        pass
+
+
+@pytest.mark.usefixtures("breathless")
+def test_others_write_while_a_picture_is_looked_at(family: str, folder: Path, tmp_path: Path):
+    runner, asked = opened(folder), about(shown(family, tmp_path, 20))
+    hello = conversation(Task.TEXT_GENERATION, says("user", "hi there"), media=())
+    writer, looker = runner.run(hello, Flag()), runner.run(asked, Flag())
+    written: list[Event] = []
+    while not any(isinstance(event, TextDelta) for event in written):
+        written.append(next(writer))
+    opening(looker)
+    before = len(written)
+    while looking(looker):
+        written.append(next(writer))
+    assert len(written) > before
+    rest, seen = taking_turns([writer, looker])
+    assert Result.of([*written, *rest]).texts == result(open_runner(folder), hello).texts
+    assert Result.of(seen).texts == result(open_runner(folder), asked).texts
+
+
+@pytest.mark.usefixtures("breathless")
+def test_who_stops_while_a_picture_is_looked_at_has_read_nothing(family: str, folder: Path, tmp_path: Path):
+    runner, stop = opened(folder), Flag()
+    run = runner.run(about(shown(family, tmp_path, 21)), stop)
+    opening(run)
+    assert looking(run)
+    stop.set()
+    (end,) = run
+    assert isinstance(end, Finished)
+    assert (end.finish_reasons, end.usage.prompt_tokens) == (("cancelled",), 0)
+    assert runner._lane.holder is None
+    assert runner._batch is not None
+    assert len(runner._batch) == 0
 
 
 # --- how a text begins that is more than words ---------------------------------------------------
