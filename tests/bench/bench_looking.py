@@ -8,15 +8,20 @@ import argparse
 import os
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
 from inference_chat.events import Event, Result
+from inference_chat.runners.batching import Rows
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
+from inference_chat.runners.diffusion import pieces
 from inference_chat.runners.looked import ENCODERS
 from inference_chat.runners.multimodal import MultimodalRunner
+from inference_chat.runners.prepared import PreparedSteps
+from inference_chat.runners.prompt import Prompt
 from inference_chat.schema import Media, Message, Request
 from inference_chat.tasks import Task
 from tests.runners.models import taking_turns
@@ -36,7 +41,7 @@ SEEN = 64
 
 
 class Alone(MultimodalRunner):
-    """Each text by itself, and every picture looked at again in every turn."""
+    """Each text by itself, and every picture looked at again in every turn, in one step."""
 
     def _load(self) -> None:
         super()._load()
@@ -44,6 +49,13 @@ class Alone(MultimodalRunner):
         for part in (self._model, self._model.base_model):
             for name in ENCODERS:
                 vars(part).pop(name, None)
+
+    def _prepared(self, prompt: Prompt) -> tuple[PreparedSteps, Rows | None]:
+        before, pieces.PIECE_SECONDS = pieces.PIECE_SECONDS, float("inf")
+        try:
+            return super()._prepared(prompt)
+        finally:
+            pieces.PIECE_SECONDS = before
 
 
 def build(folder: Path) -> Path:
@@ -117,6 +129,20 @@ def together(runner: MultimodalRunner, shown: list[Media]) -> None:
         assert Result.of(log).finished.usage.completion_tokens == WRITTEN
 
 
+def longest_gap(runner: MultimodalRunner, before: Media, shown: Media) -> float:
+    """The longest time between two tokens of an answer while somebody else's picture is looked at."""
+    writer, looker = runner.run(asked(before, written=400), Flag()), runner.run(asked(shown), Flag())
+    while getattr(next(writer), "phase", "") != "answering":  # few of its tokens have a text
+        pass
+    last, longest = time.perf_counter(), 0.0
+    for _ in looker:
+        next(writer)
+        now = time.perf_counter()
+        last, longest = now, max(longest, now - last)
+    writer.close()  # type: ignore[attr-defined]
+    return longest
+
+
 def measure(place: Path, rounds: int) -> str:
     import torch
 
@@ -129,17 +155,20 @@ def measure(place: Path, rounds: int) -> str:
         runners[name].load()
     turns: dict[str, list[list[float]]] = {name: [] for name in kinds}
     many: dict[str, list[float]] = {name: [] for name in kinds}
+    gaps: dict[str, list[float]] = {name: [] for name in kinds}
     size = (SIDE, SIDE)
     for number in range(rounds + 1):
-        shown = [picture(place, 100 * number + one, size) for one in range(ASKERS + 1)]
+        shown = [picture(place, 100 * number + one, size) for one in range(ASKERS + 2)]
         for name, runner in runners.items():
             turns[name].append(chat(runner, shown[-1]))
-            many[name].append(seconds(lambda r=runner, given=shown[:-1]: together(r, given)))  # type: ignore[misc]
+            gaps[name].append(longest_gap(runner, shown[-1], shown[-2]))
+            many[name].append(seconds(lambda r=runner, given=shown[:ASKERS]: together(r, given)))  # type: ignore[misc]
     first, last = (
         {name: statistics.median(one[turn] for one in found[1:]) for name, found in turns.items()}
         for turn in (0, -1)
     )
     whole = {name: statistics.median(found[1:]) for name, found in many.items()}
+    gap = {name: statistics.median(found[1:]) for name, found in gaps.items()}
     more = statistics.median(a / b for a, b in zip(many["alone"][1:], many["beside"][1:], strict=True))
     later = statistics.median(
         a[-1] / b[-1] for a, b in zip(turns["alone"][1:], turns["beside"][1:], strict=True)
@@ -151,7 +180,9 @@ def measure(place: Path, rounds: int) -> str:
         f"| first token of turn 1 about a picture | {first['alone']:.2f} s | {first['beside']:.2f} s |\n"
         f"| of turn {TURNS} | {last['alone']:.2f} s | {last['beside']:.2f} s ({later:.0f} ×) |\n"
         f"| {ASKERS} pictures asked about at once, {WRITTEN} tokens each | {whole['alone']:.1f} s | "
-        f"{whole['beside']:.1f} s ({more:.2f} ×) |\n\n"
+        f"{whole['beside']:.1f} s ({more:.2f} ×) |\n"
+        "| longest time between two tokens of a text while a picture is looked at | "
+        f"{gap['alone']:.2f} s | {gap['beside']:.2f} s |\n\n"
         f"Load of the machine while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
     )
 
