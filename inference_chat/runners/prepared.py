@@ -15,6 +15,8 @@ from ..errors import InvalidModel
 from .writing import AtOnce
 
 CACHES = ("past_key_values", "cache_params", "state")
+WORDS = frozenset({"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"})
+"""Inputs of a prompt that is words alone; families name all others as they like."""
 PREFILL_CHUNK = 512
 """Prompt tokens read at once: others wait no longer, and a stop is seen in between."""
 
@@ -78,18 +80,14 @@ class PreparedSteps(AtOnce):
         self._total: int = self._ids.shape[1] or self._kwargs["inputs_embeds"].shape[1]
         self._read = 0
         embeds = self._kwargs.get("inputs_embeds") is not None
-        self._whole = self._encoder_decoder or embeds or _has_media(self._kwargs)
+        self.has_media = not inputs.keys() <= WORDS
+        self._whole = self._encoder_decoder or embeds or self.has_media
         self.logits: Any = None
 
     @property
     def said(self) -> list[int]:
         """The tokens of the text so far: the prompt, or what a decoder begins with."""
         return [int(token) for token in self._ids[0]]
-
-    @property
-    def has_media(self) -> bool:
-        """Whether the prompt is more than words."""
-        return _has_media(self._kwargs)
 
     @property
     def encoded(self) -> Any:
@@ -217,16 +215,6 @@ def _numbers(ids: Any) -> list[int]:
     if ids is None:
         return []
     return [int(one) for one in ids] if isinstance(ids, list | tuple) else [int(ids)]
-
-
-def _has_media(kwargs: dict[str, Any]) -> bool:
-    from transformers.generation.utils import MULTIMODAL_INPUTS_TO_DROP_OUTSIDE_PREFILL as MEDIA
-
-    # What was encoded before is there for every model, and empty where there was nothing to encode.
-    encoded = kwargs.get("mm_encoder_outputs")
-    return bool(encoded) or any(
-        kwargs.get(name) is not None for name in MEDIA if name != "mm_encoder_outputs"
-    )
 
 
 def _chosen(value: Any, index: Any, rows: int) -> Any:
