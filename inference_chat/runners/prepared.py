@@ -96,7 +96,6 @@ class PreparedSteps(AtOnce):
 
     def told(self, decoder: Any) -> dict[str, Any]:
         """What the model gives a decoder, one of its parts, to read the whole prompt; it is not read."""
-
         import torch
 
         def tell(decoder: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:

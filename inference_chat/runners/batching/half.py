@@ -5,7 +5,7 @@ from typing import Any
 
 from .attention import NAME
 from .given import Part, placed, stacked
-from .lean import Found
+from .lean import Found, rows_kept
 
 
 class Half:
@@ -42,5 +42,4 @@ class Half:
             )
         finally:
             config._attn_implementation = before
-        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        return Found(self._head(found.last_hidden_state[:, kept]))
+        return Found(self._head(found.last_hidden_state[:, rows_kept(logits_to_keep)]))

@@ -24,6 +24,11 @@ class Found(NamedTuple):
     logits: Any
 
 
+def rows_kept(logits_to_keep: Any) -> Any:
+    """The tokens whose logits are asked for, as transformers says it: the last so many (0: all), or these."""
+    return slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+
+
 class _Layer(NamedTuple):
     number: int
     how: How
@@ -70,7 +75,7 @@ class Lean:
         """Logits (1, tokens kept, vocabulary) for tokens and positions (1, tokens)."""
         x = placed(self._embed(input_ids[0]), given)
         cos, sin = self._turned(x, position_ids)
-        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        kept = rows_kept(logits_to_keep)
         attend = PLAN.get().attend
         for layer in self._layers:
             query, key, value = self._asked(layer, layer.before(x), cos, sin)
