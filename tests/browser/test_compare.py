@@ -1,7 +1,9 @@
 """The Compare tab: answers side by side, blind votes, what differs, and which model to use."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,40 @@ def test_blind_names_come_with_the_vote(page: Page, server: Server):
     place.get_by_role("tab", name="Ratings").click()
     place.get_by_role("button", name="Count again").click()
     expect(place.locator(".ic-ratings tbody tr")).to_have_count(2)
+
+
+def test_a_vote_before_the_run_has_ended_stays(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    """Gradio gives the last value once more when the run is over."""
+    late = asyncio.Event()
+
+    run = compare._Panel._compare
+
+    @wraps(run)
+    async def ends_late(*given: Any) -> AsyncIterator[Any]:
+        async for values in run(*given):
+            yield values
+        await late.wait()
+
+    monkeypatch.setattr(compare._Panel, "_compare", ends_late)
+    folder = tmp_path_factory.mktemp("late")
+    for name in ("one", "two"):
+        tiny.card(tiny.build(folder / "models" / name), name=name)
+    service = Service(settings(folder, folder / "models"))
+    with (
+        serving(service, ui.build(service, {"Compare": compare.build}), **ui.MOUNT) as server,
+        faultless(browser) as page,
+    ):
+        place = opened(page, server, CHAT)
+        place.get_by_label("Blind").check()
+        asked(place)
+        place.get_by_role("button", name="Tie").click()
+        expect(place.locator(".ic-ballot")).to_have_text("Kept: tie.")
+        server.loop.call_soon_threadsafe(late.set)
+        page.wait_for_timeout(2000)  # what would undo it has come by then
+        expect(place.locator(".ic-ballot")).to_have_text("Kept: tie.")
+        expect(columns(place).first).to_contain_text("@1.0.0")
 
 
 def test_a_bad_model_spoils_only_its_column(page: Page, server: Server):

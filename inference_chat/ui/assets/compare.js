@@ -5,17 +5,18 @@ const FIGURES = [["latency_ms", "Latency", duration, -1], ["first_token_ms", "Fi
   ["compute_ms", "Own work", duration, -1], ["load_ms", "Loading", duration, 0], ["energy_j", "Energy", joules, -1], ["each_1000", "1,000 answers", thousand, 0], ["memory", "Memory", mebibytes, -1], ["size", "Weights", mebibytes, -1], ["license", "Licence", String, 0]];
 let marking = true;
 let base = 0;
+let voted = {}; // what the vote on the shown comparison brought; Gradio may hand its value over once more, without it
 
 function drawCompare() {
-  const value = props.value;
-  if (!value || !value.columns) return empty();
+  if (!props.value?.columns) return empty();
+  const value = { ...props.value, ...(voted.id === props.value.id ? voted : null) };
   const root = $(".ic-compare");
   root.setAttribute("aria-busy", String(Boolean(value.live)));
   if (value.live) {
     [marking, base] = [true, 0];
     return root.replaceChildren(sides(value.columns.map((column) => side(column, running(column)))));
   }
-  if (value.revealed) value.columns.forEach((column, at) => { column.name = value.revealed[at].name; column.error &&= value.revealed[at].error || column.error; });
+  if (value.revealed) value.columns = value.columns.map((column, at) => ({ ...column, name: value.revealed[at].name, error: column.error && (value.revealed[at].error || column.error) }));
   if (!value.columns[base].output) base = Math.max(0, value.columns.findIndex((column) => column.output)); // others are compared with one that answered
   const hasWords = value.pairs.some((pair) => pair.pieces);
   root.replaceChildren(...[
@@ -75,11 +76,10 @@ function ballot(value) {
 async function cast(value, vote, label) {
   try {
     const { columns } = await ask("vote", { id: value.id, ...vote });
-    value.revealed = columns;
-    value.hidden = false;
-    value.chosen = vote.verdict === "best" ? `Kept: ${columns[vote.best].name} is ${columns.length === 2 ? "better" : "best"}.` : `Kept: ${label.toLowerCase()}.`;
+    const chosen = vote.verdict === "best" ? `Kept: ${columns[vote.best].name} is ${columns.length === 2 ? "better" : "best"}.` : `Kept: ${label.toLowerCase()}.`;
+    voted = { id: value.id, revealed: columns, hidden: false, chosen };
   } catch (error) {
-    value.chosen = error instanceof Refused ? error.message : "The server cannot be reached. Is it running?";
+    voted = { id: value.id, chosen: error instanceof Refused ? error.message : "The server cannot be reached. Is it running?" };
   }
   drawCompare();
   $(".ic-ballot").scrollIntoView({ block: "nearest" });
