@@ -88,6 +88,8 @@ class Evaluations:
             going.stop.set()
             for job in list(going.jobs):
                 job.cancel()
+            if not going.begun:  # its turn may be hours away
+                going.task.cancel()
             await asyncio.wait([going.task])
         return await self.get(id)
 
@@ -131,8 +133,13 @@ class Evaluations:
         state: State = "interrupted"
         try:
             async with self._turn:
+                going.begun = True
                 await self._measured(going)
             state = "cancelled" if going.stop.is_set() else "done"
+        except asyncio.CancelledError:
+            if not going.stop.is_set():
+                raise
+            state = "cancelled"
         except InferenceChatError as error:
             state = "failed"
             notes.append(error.detail)

@@ -43,6 +43,7 @@ class Going:
 
     evaluation: Evaluation
     task: "asyncio.Task[None] | None" = None
+    begun: bool = False
     model: str = ""
     done: int = 0
     stop: asyncio.Event = field(default_factory=asyncio.Event)

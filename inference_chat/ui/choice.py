@@ -14,7 +14,7 @@ from ..runners import OPTIONS
 from ..service import Service
 from ..tasks import TASKS, Task
 from . import fields
-from .parts import EVENT
+from .parts import QUIET
 
 MOST = 200  # models in a list; others are chosen by typing their name
 CLOSE_LIST = """(...given) => {
@@ -122,19 +122,18 @@ def choice(
         return [gr.skip() if kept == name else kept, *adapted(ref, kept)]
 
     def follow(event: Any) -> None:
-        chosen.settled.append(event(righted, [model, task], [task, options, *followers], **quiet))
+        chosen.settled.append(event(righted, [model, task], [task, options, *followers], **QUIET))
 
-    quiet: dict[str, Any] = EVENT | {"queue": False}
     chosen = Choice(model, task, options, still, follow=follow)
     # The list alone: its value may have been typed anew until it comes.
-    model.focus(lambda: gr.Dropdown(choices=listed()), None, model, **quiet)
+    model.focus(lambda: gr.Dropdown(choices=listed()), None, model, **QUIET)
     chosen.settled.append(
-        model.input(settle, [model, task], [task, options, *followers], js=CLOSE_LIST, **quiet)
+        model.input(settle, [model, task], [task, options, *followers], js=CLOSE_LIST, **QUIET)
     )
     follow(task.input)
     root = Context.root_block
     assert root is not None
-    root.load(opened, None, [model, task, options, *followers], **quiet)
+    root.load(opened, None, [model, task, options, *followers], **QUIET)
     return chosen
 
 

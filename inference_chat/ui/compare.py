@@ -19,11 +19,10 @@ from ..service import Service
 from ..tasks import TASKS, Kind, Task
 from . import comparing, fields, files
 from .choice import NAMES, able, defaults, wants
-from .parts import EVENT, TICK, caller, done, examples, heading, status, told
+from .parts import EVENT, QUIET, TICK, caller, done, examples, heading, status, told
 from .recommending import recommending
 
 INPUTS = Path(__file__).parents[2] / "examples" / "inputs"
-QUIET: dict[str, Any] = EVENT | {"queue": False}
 PROMPTS = (
     "Hello! What can you do?",
     "Write one sentence about the sea.",

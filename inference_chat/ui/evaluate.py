@@ -18,7 +18,7 @@ from ..models.described import nearness
 from ..schema import JSON
 from ..service import Service
 from ..tasks import TASKS, Task
-from .parts import EVENT, busy, caller, done, failed, heading, status, told
+from .parts import EVENT, QUIET, busy, caller, done, failed, heading, status, told
 
 ASSETS = Path(__file__).parent / "assets"
 OWN = "A file of mine"
@@ -72,22 +72,21 @@ class _Panel:
                 earlier = gr.Dropdown([], label="Earlier evaluations", value=None)
             with gr.Column(scale=3, min_width=340):
                 view = _view()
-        quiet: dict[str, Any] = EVENT | {"queue": False}
         form = [chosen, file, task, models, measure, most]
-        chosen.change(self._set, chosen, [about, file, task], **quiet)
-        file.upload(_guessed, file, task, **quiet)
-        task.change(self._choices, [task, models], [models, measure], **quiet)
-        models.focus(self._listed, task, models, **quiet)
+        chosen.change(self._set, chosen, [about, file, task], **QUIET)
+        file.upload(_guessed, file, task, **QUIET)
+        task.change(self._choices, [task, models], [models, measure], **QUIET)
+        models.focus(self._listed, task, models, **QUIET)
         follow = [line, view, earlier]
         go.click(told(self._start, others=2), form, follow, **EVENT)
         again.click(told(self._resume, others=2), None, follow, **EVENT)
         stop.click(told(self._stop, others=0), None, line, **EVENT)
-        earlier.focus(self._earlier, None, earlier, **quiet)
-        earlier.input(told(self._open, others=2), earlier, follow, **EVENT)
+        earlier.focus(self._earlier, None, earlier, **QUIET)
+        earlier.input(told(self._open, others=2), earlier, follow, trigger_mode="multiple", **EVENT)
         root = Context.root_block
         assert root is not None
-        root.load(self._choices, [task, models], [models, measure], **quiet)
-        root.load(self._earlier, None, earlier, **quiet)
+        root.load(self._choices, [task, models], [models, measure], **QUIET)
+        root.load(self._earlier, None, earlier, **QUIET)
 
     async def _set(self, name: str) -> list[Any]:
         own = name not in BUILT_IN
@@ -152,11 +151,14 @@ class _Panel:
         yield done(ENDED.get(shown["state"], "It has ended."))
 
     async def _followed(self, request: gr.Request, id: str) -> AsyncIterator[Any]:
-        """The line and the view until it has ended; it goes on when the page is closed."""
-        self._going[request.session_hash or ""] = id
+        """The line and the view until it has ended, or the page follows another; it goes on without one."""
+        page = request.session_hash or ""
+        self._going[page] = id
         loop = asyncio.get_running_loop()
         began, before = loop.time(), None
         async for shown in self._evaluations.watch(id):
+            if self._going[page] != id:
+                return
             if shown["state"] in GOES_ON:
                 view = gr.skip() if shown == before else shown
                 yield _progress(shown, loop.time() - began), view, gr.skip()

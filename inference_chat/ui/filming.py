@@ -14,7 +14,7 @@ from ..schema import JSON
 from ..service import Service
 from ..tasks import Task
 from .choice import able
-from .parts import EVENT, caller, done, heading, status, told, working
+from .parts import EVENT, QUIET, caller, done, heading, status, told, working
 from .running import Running
 
 ASSETS = Path(__file__).parent / "assets"
@@ -72,7 +72,7 @@ def filming(service: Service) -> None:
     stop.click(running.stop, None, None, **EVENT)
     root = Context.root_block
     assert root is not None
-    root.load(fill, None, [model, line], **(EVENT | {"queue": False}))
+    root.load(fill, None, [model, line], **QUIET)
 
 
 def frames_of(job: Job) -> list[JSON]:

@@ -18,7 +18,7 @@ from ..service import Service
 from ..tasks import Task
 from .choice import able
 from .filming import filming
-from .parts import EVENT, TICK, busy, caller, done, heading, status, told, working
+from .parts import EVENT, QUIET, TICK, busy, caller, done, heading, status, told, working
 from .running import Running
 
 ASSETS = Path(__file__).parent / "assets"
@@ -181,7 +181,7 @@ def _models(service: Service, tasks: Sequence[Task], label: str) -> gr.Dropdown:
 
     root = Context.root_block
     assert root is not None
-    root.load(fill, None, chosen, **(EVENT | {"queue": False}))
+    root.load(fill, None, chosen, **QUIET)
     return chosen
 
 

@@ -33,7 +33,7 @@ async def news_of(service: Service, caller: Caller, turn: Turn) -> AsyncGenerato
         shown = live.shown(have)
         have = shown["finished"]
         yield frame(turn, **shown, elapsed=elapsed(turn))
-        await ended(turn, max(GATHERED, SHARE * (loop.time() - began)))
+        await ended(turn, min(HEARTBEAT, max(GATHERED, SHARE * (loop.time() - began))))
         await new_events(turn, live.seen)
     with suppress(InferenceChatError):  # what went wrong is in the stored message
         await turn.finished()

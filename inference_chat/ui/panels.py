@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ..access import Caller
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, StorageFailed
 from ..media import open_image
 from ..schema import JSON, Media
 from ..service import Service
@@ -18,7 +18,7 @@ from . import album, files, marks, result, talk
 from .actions import doors
 from .album import Album
 from .choice import Choice, choice, does_of, wants
-from .parts import EVENT, caller, done, examples, failed, status, told
+from .parts import EVENT, QUIET, caller, done, examples, failed, status, told
 from .presets import INPUTS
 from .running import Running, following
 
@@ -154,9 +154,13 @@ def making(service: Service, make: Make) -> None:
         given = (options or {}) | (_fitting(drawn, task) if started else {})
         asked = {"task": task, "model": model, "prompt": text, "media": media, "parameters": given}
         job = await service.infer(who, group=make.group, **asked)
-        async for values in following(job, running.of(request)):
-            yield values
-        await album.keep(service, make.group, who, values[1])
+        async for line, value in following(job, running.of(request)):
+            if isinstance(value, dict) and "output" in value:  # until the run is over no other press is heard
+                try:
+                    await album.keep(service, make.group, who, value)
+                except StorageFailed as error:
+                    line = failed(error)
+            yield line, value
 
     async def again(event: gr.EventData, model: str | None) -> list[Any]:
         """A picture that was made becomes the one to start from."""
@@ -175,14 +179,13 @@ def making(service: Service, make: Make) -> None:
 def _marked(service: Service, place: Any, chosen: Choice) -> gr.HTML:
     """What is in `place`, to draw on while a task is chosen that takes marks."""
     made, shown = marks.marks(service)
-    quiet: dict[str, Any] = EVENT | {"queue": False}
 
     async def fitting(path: str | None, task: str | None, model: str | None) -> Any:
         return await shown(path, chosen.kept(model, task), model)
 
     # The last of several changes counts, also while the one before is being shown.
     for change in (place.change, *(event.then for event in chosen.settled)):
-        change(fitting, [place, chosen.task, chosen.model], made, trigger_mode="always_last", **quiet)
+        change(fitting, [place, chosen.task, chosen.model], made, **QUIET)
     return made
 
 

@@ -38,6 +38,8 @@ WORDS = {"queued": "Waiting", "loading": "Loading the model"}  # other phases ar
 
 # How every event of a tab is wired: it is no public endpoint, and the line stands for Gradio's spinner.
 EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+# Of what adapts to a choice: at once, and again where another choice is made meanwhile.
+QUIET: dict[str, Any] = EVENT | {"queue": False, "trigger_mode": "always_last"}
 
 
 def heading(title: str, about: str = "", *, level: int = 1) -> gr.HTML:
@@ -121,7 +123,11 @@ def failed(error: InferenceChatError | str) -> str:
 
 
 def told(handler: Handler, *, others: int) -> Handler:
-    """`handler` for an event whose outputs are the line and `others` more; errors go into the line."""
+    """`handler` for an event whose outputs are the line and `others` more; errors go into the line.
+
+    When a run is over Gradio gives its last values once more, which would undo what a visitor has written or
+    chosen since they were shown; so the last ones say nothing.
+    """
 
     @wraps(handler)
     async def telling(*given: Any) -> AsyncIterator[Any]:
@@ -129,6 +135,7 @@ def told(handler: Handler, *, others: int) -> Handler:
         try:
             async for values in handler(*given):
                 yield values
+            yield _together(gr.skip(), kept)
         except InferenceChatError as error:
             yield _together(failed(error), kept)
         except Exception:  # the last line of defence: whoever clicked must hear that it failed
@@ -138,7 +145,7 @@ def told(handler: Handler, *, others: int) -> Handler:
     return telling
 
 
-def _together(line: str, others: list[Any]) -> Any:
+def _together(line: Any, others: list[Any]) -> Any:
     return (line, *others) if others else line
 
 

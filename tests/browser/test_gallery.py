@@ -1,12 +1,15 @@
 """What is drawn and filmed in the tabs, and found again after a reload, with tiny real pipelines."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from inference_chat import ui
+from inference_chat.errors import StorageFailed
 from inference_chat.service import Service
+from inference_chat.ui import album
 from tests.runners import diffusers_models
 from tests.server import Server, serving, settings
 
@@ -66,6 +69,20 @@ def test_pictures_are_there_after_a_reload_until_they_are_removed(page: Page, se
 
     place = opened(page, server, "image", "Draw")
     expect(place.locator(".ic-strip button").locator("visible=true")).to_have_count(1)
+
+
+def test_what_cannot_be_kept_is_shown_all_the_same(
+    page: Page, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    async def full(*_: Any) -> None:
+        raise StorageFailed("The disk is full.")
+
+    monkeypatch.setattr(album, "keep", full)
+    place = opened(page, server, "image", "Draw")
+    make(place, "Draw", "a red circle")
+    expect(place.locator(".ic-status-line").locator("visible=true").first).to_contain_text(
+        "The disk is full."
+    )
 
 
 def test_a_clip_is_there_after_a_reload(page: Page, server: Server):

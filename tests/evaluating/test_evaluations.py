@@ -133,6 +133,17 @@ async def test_a_stopped_evaluation_goes_on_where_it_was(service: Service, tmp_p
         await service.evaluations.get(id)
 
 
+async def test_one_that_waits_for_its_turn_is_stopped_at_once(service: Service, tmp_path: Path):
+    set_id = kept(service, tmp_path, lines(*({"prompt": f"{i}?", "answer": "x"} for i in range(1000))))
+    asked = Asked(models=("writer",), set=set_id, parameters={"max_tokens": 20})
+    first, second = [(await service.evaluations.start(asked))["id"] for _ in range(2)]
+    async with asyncio.timeout(20):
+        assert (await service.evaluations.cancel(second))["state"] == "cancelled"
+    assert (await service.evaluations.get(first))["state"] in ("waiting", "running")
+    assert (await service.evaluations.cancel(first))["state"] == "cancelled"
+    assert (await service.evaluations.resume(second))["state"] in ("waiting", "running")
+
+
 async def test_perplexity_is_that_of_the_right_answers(service: Service, tmp_path: Path):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

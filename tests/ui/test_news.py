@@ -89,6 +89,15 @@ async def test_a_reply_that_ends_while_its_conversation_is_read_is_followed(
         assert seen["writing"] == turn.reply.id
 
 
+def test_a_piece_that_took_long_is_followed_by_no_longer_silence_than_a_page_believes(
+    server: Server, session: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(news, "SHARE", 1e9)
+    monkeypatch.setattr(news, "HEARTBEAT", 0.02)
+    _, *heard = told(server, session, {"type": "message", "content": "Hi", "settings": {"max_tokens": 250}})
+    assert len(heard) > 2
+
+
 async def test_a_pause_ends_with_the_reply(server: Server):
     turn = Turn("s", None, REPLY, Job(REQUEST, server.service.jobs))
     turn.task = asyncio.create_task(asyncio.sleep(0, REPLY))

@@ -54,6 +54,15 @@ async def test_a_refusal_is_the_line_and_leaves_the_rest_alone():
     assert last[1] == gr.skip()
 
 
+async def test_the_last_values_undo_nothing():
+    """Gradio gives them once more when the run is over, and a visitor may have gone on since."""
+
+    async def answer() -> AsyncIterator[Any]:
+        yield done("3 found."), "", "picture"
+
+    assert (await said(told(answer, others=2)))[-1] == (gr.skip(),) * 3
+
+
 async def test_a_defect_is_told_without_its_words(caplog: pytest.LogCaptureFixture):
     async def broken() -> AsyncIterator[Any]:
         yield done("")
