@@ -97,7 +97,7 @@ def _products(asked: Any, keys: Any, values: Any, scale: float) -> Any:
     rows, scale = asked.reshape(groups, -1, width), scale * math.log2(math.e)
     few = heads * count * keys.shape[1] <= TOGETHER // 2
     found, sums = (_together if few else _in_turn)(rows, keys, values, scale, count)
-    if not bool(sums.isfinite().all()):
+    if not math.isfinite(sums.max()):
         return None
     return found.div_(sums).view(groups, heads, count, -1)
 
@@ -134,11 +134,13 @@ def _in_turn(rows: Any, keys: Any, values: Any, scale: float, count: int) -> tup
     found, sums = rows.new_empty((*rows.shape[:2], values.shape[-1])), torch.empty_like(shifts)
     scores = rows.new_empty((rows.shape[1], keys.shape[1]))
     late = scores.view(-1, count, keys.shape[1])[..., -count:]
-    for group, shift in enumerate(shifts):
-        torch.addmm(shift, rows[group], keys[group].t(), alpha=scale, out=scores)
-        late.add_(_triangle(count))
-        torch.sum(scores.exp2_(), -1, keepdim=True, out=sums[group])
-        torch.mm(scores, values[group], out=found[group])
+    hidden = _triangle(count)
+    parts = (shifts, rows, keys.transpose(1, 2), values, sums, found)
+    for shift, asking, known, held, share, part in zip(*(each.unbind() for each in parts), strict=True):
+        torch.addmm(shift, asking, known, alpha=scale, out=scores)
+        late.add_(hidden)
+        torch.sum(scores.exp2_(), -1, keepdim=True, out=share)
+        torch.mm(scores, held, out=part)
     return found, sums
 
 
