@@ -30,6 +30,10 @@ from .steps import Steps, Stopped, named
 MOST_FILES = 16
 MARK = re.compile(r"\s*\[\d+\]")
 """How an answer names its sources, which is not said aloud."""
+POINTS = re.compile(
+    r"\b(?:this|that|these|those|the|my)\s+(picture|image|photo|clip|video)s?\b(?! (?:tab|of)\b)"
+)
+"""Words that point at something to look at."""
 HEARD_BEFORE = 6
 """Sounds of earlier messages that are listened to again; what was heard then is still in the cache."""
 
@@ -200,6 +204,8 @@ class _Plan:
     async def _talk(self) -> None:
         """Words alone, those that were heard among them: a matter for the model that chats."""
         record = self._steps.need(Task.TEXT_GENERATION, "A message")
+        if not self._parts.earlier and (missed := POINTS.search(self._parts.text.lower())):
+            self._steps.note(f"No {missed[1]} was sent to look at: send one with the question.")
         await self._hear_before()
         told = [worded(turn, self._word) for turn in self._parts.turns]
         await self._steps.do(

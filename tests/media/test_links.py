@@ -128,9 +128,9 @@ def test_limits(links: Callable[..., Links], site: int, path: str, error: type[E
 
 def test_a_slow_server_is_left(links: Callable[..., Links], site: int):
     began = time.monotonic()
-    with pytest.raises(BadMedia, match="too long|too slow"):  # whichever is noticed first
+    with pytest.raises(BadMedia, match=r"too long|too slow"):  # whichever is noticed first
         links(url_media_seconds=0.3).fetch(f"http://127.0.0.1:{site}/slow")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8  # all of it would take ten
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,16 @@ async def test_what_nobody_here_can_answer_is_said_with_what_was_found(service: 
     assert "No model here answers any question" in result.finished.notes[0]
 
 
+async def test_a_question_about_a_picture_that_was_never_sent_says_so(service: Service):
+    for text, told in {
+        "What is in this picture?": ("No picture was sent to look at: send one with the question.",),
+        "What is the image tab for?": (),
+        "What is a picture?": (),
+    }.items():
+        _, result = await planned(service, text)
+        assert result.finished.notes == told
+
+
 async def test_without_a_plan_one_model_must_understand_it(service: Service):
     media = await kept(service, "scene-1-objects.png", "speech/tell-me-a-joke.ogg")
     with pytest.raises(
