@@ -5,6 +5,7 @@ that is left open costs next to nothing.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,17 +73,12 @@ class Overview:
         async with self._computing:
             kept = self._kept.get(window)
             if kept is None or self._stale(kept):
-                kept = self._kept[window] = Kept(
-                    await asyncio.to_thread(self._computed, window),
-                    self._records.written,
-                    slot_of(now()),
-                    asyncio.get_running_loop().time(),
-                )
+                kept = self._kept[window] = await asyncio.to_thread(self._computed, window)
         accuracy = await asyncio.to_thread(self._accuracy)
         return {**kept.figures, **self.now(), "accuracy": accuracy}
 
     def _stale(self, kept: Kept) -> bool:
-        old = asyncio.get_running_loop().time() - kept.at >= FRESH
+        old = time.monotonic() - kept.at >= FRESH
         return old and (kept.written != self._records.written or kept.slot != slot_of(now()))
 
     def _accuracy(self) -> list[JSON]:
@@ -95,19 +91,22 @@ class Overview:
             if one.measured_at
         ]
 
-    def _computed(self, window: Window) -> JSON:
+    def _computed(self, window: Window) -> Kept:
+        self._records.settle()
+        written, slot = self._records.written, slot_of(now())  # what comes meanwhile is computed next time
         length, points = WINDOWS[window]
         measured = self._records.stats(length)
         series = self._records.series(length, points)
         step = max(SLOT, length / points)
-        return {
+        figures = {
             "window": window,
             "step_seconds": step.total_seconds(),
             **measured,
             "totals": {
-                name: sum(figures[name] for figures in measured["tasks"].values())
+                name: sum(one[name] for one in measured["tasks"].values())
                 for name in ("requests", "errors", "cached")
             },
             "series": series,
             "failures": self._records.failures(length),
         }
+        return Kept(figures, written, slot, time.monotonic())

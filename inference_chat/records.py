@@ -125,7 +125,7 @@ class Records(Stored):
         self._wake.set()
         if writer is not None:
             writer.join()
-        self._settle()
+        self.settle()
         super().close()
 
     def add(self, run: Run) -> None:
@@ -162,7 +162,7 @@ class Records(Stored):
 
     def recent(self, limit: int = 100) -> list[Run]:
         """The newest runs, the newest first."""
-        self._settle()
+        self.settle()
         with self._database.read() as connection:
             rows = connection.execute(select(runs).order_by(runs.c.started_at.desc()).limit(limit))
             return [Run(**row) for row in rows.mappings()]
@@ -202,7 +202,7 @@ class Records(Stored):
         mean of good runs) and `tokens_per_second`. Steps are whole slots of five minutes: a short window
         has fewer.
         """
-        self._settle()
+        self.settle()
         width = max(1, math.ceil(window / SLOT / points)) * SLOT
         start = slot_of(now()) + SLOT - width * min(points, math.ceil(window / width))
         steps = [dict.fromkeys(SUMS, 0) for _ in range(min(points, math.ceil(window / width)))]
@@ -218,7 +218,7 @@ class Records(Stored):
 
         `kinds` are sorted by their number, `newest` by time; both are cut at `MOST_FAILURES`.
         """
-        self._settle()
+        self.settle()
         since = (failed, runs.c.started_at >= slot_of(now() - window))
         number, last = (
             func.count().label("count"),
@@ -241,7 +241,7 @@ class Records(Stored):
         Of the newest good runs, without those whose answer was kept from before; models that have none are
         left out.
         """
-        self._settle()
+        self.settle()
         own = runs.c.total_ms - runs.c.load_ms - runs.c.queue_ms
         good = select(own).where(runs.c.task == task, runs.c.error.is_(None), runs.c.cached.is_(False))
         newest = good.order_by(runs.c.started_at.desc()).limit(PERCENTILE_RUNS)
@@ -254,7 +254,7 @@ class Records(Stored):
 
     def _all(self) -> Totals:
         """The sums of all runs: read once, then kept up to date in memory."""
-        self._settle()
+        self.settle()
         with self._writing:
             if self._totals is None:
                 with self._database.read() as connection:
@@ -262,7 +262,7 @@ class Records(Stored):
             return dict(self._totals)
 
     def _since(self, moment: datetime) -> Totals:
-        self._settle()
+        self.settle()
         with self._database.read() as connection:
             return totals(connection, slots.c.started_at >= slot_of(moment))
 
@@ -285,7 +285,7 @@ class Records(Stored):
             connection.execute(insert(runs), rows)
             store(connection, rows)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Write what was noted before reading; what cannot be written now is written later."""
         try:
             self.flush()
@@ -297,7 +297,7 @@ class Records(Stored):
             self._wake.wait()
             self._wake.clear()
             time.sleep(GATHERED)  # a run's cost need not compete with the next run
-            self._settle()
+            self.settle()
 
 
 def _catch_up(connection: Connection) -> None:

@@ -272,6 +272,8 @@ class Service:
     async def _warm_up(self) -> None:
         """Import torch and load the default model; a failure is for the first request to tell."""
         await asyncio.sleep(WARM_UP_DELAY)
+        if self._drained:  # an import cannot be stopped, and the end would wait for it
+            return
         with contextlib.suppress(InferenceChatError):
             await self.pool.warm()
             await self.models.load(self.models.default())

@@ -43,7 +43,7 @@ def running(place: Path, *command: str, **variables: str) -> Iterator[tuple[str,
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

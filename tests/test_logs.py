@@ -34,7 +34,7 @@ def test_json_lines_name_their_request_and_no_secret(tmp_path: Path, level: str)
             with contextlib.suppress(InvalidStatus), connect(socket, additional_headers=told) as connected:
                 connected.recv(60)
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=120)
     assert KEY not in output
     assert SECRET not in output
     assert '"level": "ERROR"' not in output
@@ -79,6 +79,6 @@ def test_the_end_is_announced_and_loses_nothing(place: Path):
         assert (closed.value.rcvd.code, "stopped" in closed.value.rcvd.reason) == (1001, True)
         process.communicate(timeout=60)
     with running(place, *MODULE) as (url, _):
-        reply = httpx.get(f"{url}/chat/{chat}/history").json()["messages"][-1]
+        reply = httpx.get(f"{url}/chat/{chat}/history", timeout=60).json()["messages"][-1]
     assert reply["content"]
     assert reply["status"] in ("complete", "cancelled")

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,3 +47,20 @@ async def test_figures_are_computed_again_only_when_something_has_run(
     await asyncio.sleep(0.06)
     assert seen["totals"]["requests"] == 1
     assert (await service.stats("hour"))["series"] is seen["series"]
+
+
+async def test_a_run_that_ends_while_figures_are_computed_is_in_the_next(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    failures = service.records.failures
+
+    def late(*given: Any) -> Any:
+        monkeypatch.setattr(service.records, "failures", failures)
+        service.records.add(run())
+        service.records.flush()
+        return failures(*given)
+
+    monkeypatch.setattr(overview, "FRESH", 0)
+    monkeypatch.setattr(service.records, "failures", late)
+    assert (await service.stats("hour"))["totals"]["requests"] == 0
+    assert (await service.stats("hour"))["totals"]["requests"] == 1

@@ -28,7 +28,7 @@ def policy(answer: httpx.Response) -> dict[str, str]:
 
 
 def test_the_page_may_be_framed_by_its_space_only(page: Server):
-    told = policy(httpx.get(page.url))
+    told = policy(httpx.get(page.url, timeout=60))
     assert told["frame-ancestors"] == "'self' https://huggingface.co https://*.hf.space"
     assert told["object-src"] == "'none'"
     assert all("http:" not in value and "*" not in value.split() for value in told.values())
@@ -36,7 +36,7 @@ def test_the_page_may_be_framed_by_its_space_only(page: Server):
 
 @pytest.mark.parametrize("path", ["/healthz", "/models", "/nowhere", "/gradio_api/info", "/openapi.json"])
 def test_data_runs_nothing(page: Server, path: str):
-    answer = httpx.get(page.url + path)
+    answer = httpx.get(page.url + path, timeout=60)
     assert policy(answer)["default-src"] == "'none'"
     assert "sandbox" in policy(answer)
     assert answer.headers["x-content-type-options"] == "nosniff"

@@ -103,7 +103,7 @@ def test_chats_stream_and_a_stop_ends_the_computing_over_there(near: Server, far
             message = socket.next("message")["message"]
     assert message["finish_reason"] == "cancelled"
     assert message["content"].startswith("".join(pieces))
-    until = time.monotonic() + 3
+    until = time.monotonic() + 30
     while running(far) and time.monotonic() < until:
         time.sleep(0.02)
     assert running(far) == 0

@@ -246,7 +246,8 @@ registry.add(ModelRecord(name="theirs"))
     assert Registry(path).list()[1] == 3
 
 
-def test_many_threads_and_two_registries_lose_nothing(path: Path):
+def test_many_threads_and_two_registries_lose_nothing(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "LOCK_SECONDS", 60)  # a slow disk keeps one waiting
     both = Registry(path), Registry(path)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: both[number % 2].add(record(f"m{number}")), range(40)))
