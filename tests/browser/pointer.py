@@ -1,5 +1,8 @@
 """What a hand on a mouse does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from playwright.sync_api import Locator, Page
 
 
@@ -13,3 +16,17 @@ def drag(page: Page, place: Locator, start: tuple[float, float], end: tuple[floa
     page.mouse.down()
     page.mouse.move(x + end[0] * width, y + end[1] * height, steps=5)
     page.mouse.up()
+
+
+@contextmanager
+def pressed(page: Page, place: Locator) -> Iterator[None]:
+    """A click that takes its time: within the block the button is down."""
+    place.hover()
+    page.mouse.down()
+    yield
+    page.mouse.up()
+
+
+def drawn(page: Page) -> None:
+    """Wait until what the page was answered before is drawn."""
+    page.evaluate("() => fetch('health').then((answer) => answer.text()).then(() => new Promise(setTimeout))")

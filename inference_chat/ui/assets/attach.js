@@ -62,8 +62,7 @@ function drawWaiting() {
     $(".ic-why", old).textContent = entry.error || entry.said;
     return old;
   });
-  nodes.forEach((node, at) => { if (box.children[at] !== node) box.insertBefore(node, box.children[at] || null); });
-  while (box.children.length > nodes.length) box.lastChild.remove();
+  arrange(box, nodes);
   box.hidden = !waiting.length;
   drawTaken();
 }
@@ -86,13 +85,13 @@ function drawTaken() {
   line.hidden = !not.length || !present();
   if (line.hidden) return;
   const auto = state.models.find((model) => model.name === "auto");
-  line.replaceChildren(el("span", {}, `${modelName(state.model)} takes ${takes.length ? `no ${not.join(" and no ")}` : "text only"}.`),
-    el("button", { type: "button", class: "ic-small", on: { click: () => useModel(auto.id).then(drawTaken).catch(complain) } }, "Answer with auto"));
+  renew(line, [el("span", {}, `${modelName(state.model)} takes ${takes.length ? `no ${not.join(" and no ")}` : "text only"}.`),
+    el("button", { type: "button", class: "ic-small", on: { click: () => useModel(auto.id).then(drawTaken).catch(complain) } }, "Answer with auto")]);
 }
 
 // The files of the message that is sent now; null where one is not there yet, and says why.
 async function takeFiles() {
-  await Promise.all(waiting.map((entry) => entry.sent));
+  while (waiting.some(({ id, error }) => !id && !error)) await Promise.all(waiting.map((entry) => entry.sent));
   const bad = waiting.find((entry) => entry.error);
   if (bad) {
     toast(`${bad.name}: ${bad.error}`, { kind: "bad" });

@@ -29,12 +29,12 @@ async function begin(action, data) {
   state.busy = true;
   state.stuck = true;
   try {
-    show(await ask(action, { model: state.model, settings: settings(), ...data }));
+    await askAndShow(action, { model: state.model, settings: settings(), ...data });
     loadSessions().catch(complain);
     return true;
   } catch (error) {
     complain(error);
-    if (state.session && error instanceof Refused) await ask("thread", { session: state.session.id }).then(show, complain);
+    if (state.session && error instanceof Refused) await askAndShow("thread", { session: state.session.id }).catch(complain);
     return false;
   } finally {
     state.busy = false;
@@ -49,12 +49,13 @@ async function submit(text, where = {}) {
 
 async function sendComposed() {
   await ready; // which model answers is known then
-  const text = composer.value;
   if (recording) return recording.finish(true);
-  if ((!text.trim() && !waiting.length) || state.busy || state.writing) return;
+  if ((!composer.value.trim() && !waiting.length) || state.busy || state.writing) return;
+  const mine = opened;
   const files = await takeFiles();
-  if (files === null || state.busy || state.writing) return;
-  const taken = waiting;
+  if (files === null || mine !== opened || state.busy || state.writing) return;
+  const text = composer.value; // what stands there now: it may have been changed while files were sent
+  const [taken, draft] = [waiting, drafts.key()];
   waiting = [];
   drawWaiting();
   drafts.keep("");
@@ -63,10 +64,11 @@ async function sendComposed() {
   if (await submit(text, { files })) return;
   const newest = state.messages.findLast((one) => one.role === "user");
   if (newest && newest.text === text && state.messages.at(-1).status === "failed") return; // it is in the conversation, with a Retry
-  composer.value = text; // nothing that was typed or attached is lost
-  waiting = [...taken, ...waiting];
+  waiting = [...taken, ...waiting]; // nothing that was typed or attached is lost
   drawWaiting();
-  drafts.keep(text);
+  if (mine !== opened) return drafts.keep(text, draft);
+  composer.value = [text, composer.value].filter(Boolean).join("\n");
+  drafts.keep(composer.value);
   grow(composer);
 }
 
@@ -78,7 +80,7 @@ async function goOn() {
   if (state.busy || state.writing) return;
   state.busy = true;
   try {
-    show(await ask("go_on", { session: state.session.id, settings: settings() }));
+    await askAndShow("go_on", { session: state.session.id, settings: settings() });
   } catch (error) {
     complain(error);
   } finally {

@@ -48,6 +48,22 @@ function html(markup, props = {}) {
   return node;
 }
 
+// Put nodes into a box; of those that are there already none is moved without need: a moved one loses clicks and the focus.
+function arrange(box, nodes) {
+  for (const old of [...box.children]) if (!nodes.includes(old)) old.remove();
+  nodes.forEach((node, at) => { if (box.children[at] !== node) box.insertBefore(node, box.children[at] || null); });
+}
+
+// Put nodes into a box; what looks the same as before stays the same node.
+function renew(box, nodes) {
+  const old = new Map([...box.children].map((node) => [node.outerHTML, node]));
+  arrange(box, nodes.map((node) => {
+    const same = old.get(node.outerHTML) || node;
+    old.delete(node.outerHTML);
+    return same;
+  }));
+}
+
 class Refused extends Error {
   constructor(error) {
     super(error.detail);

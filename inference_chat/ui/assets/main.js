@@ -34,7 +34,7 @@ const DO = {
   dislike: (node, id) => rate(id, "dislike"),
   branch: async (node, id) => {
     state.stuck = false;
-    show(await ask("select", { session: state.session.id, message: node.dataset.to }));
+    await askAndShow("select", { session: state.session.id, message: node.dataset.to });
   },
 };
 

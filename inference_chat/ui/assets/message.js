@@ -91,10 +91,10 @@ function editMessage(id) {
   const mine = message.role === "user";
   const area = el("textarea", { dir: "auto", "aria-label": mine ? "Edit this message" : "Edit this answer" });
   area.value = message.text;
-  const cancel = () => { node.replaceWith(messageNode(message)); $("textarea").focus(); };
+  const cancel = () => { form.remove(); drawThread(); composer.focus(); };
   const files = message.files.filter((file) => file.id).map(({ id, kind }) => ({ id, kind }));
   const say = () => submit(area.value, { parent: message.parent, edit: true, files }).then((sent) => sent || area.focus());
-  const rewrite = () => ask("rewrite", { session: state.session.id, message: id, text: area.value }).then(show).catch(complain);
+  const rewrite = () => askAndShow("rewrite", { session: state.session.id, message: id, text: area.value }).catch(complain);
   const send = () => { if (area.value.trim() || (mine && files.length)) (mine ? say : rewrite)(); };
   const form = el("form", { class: "ic-edit", on: { submit: (event) => { event.preventDefault(); send(); } } }, area,
     el("div", {}, el("button", { type: "button", on: { click: cancel } }, "Cancel"), el("button", { type: "submit", class: "ic-primary" }, mine ? "Send" : "Save")));

@@ -21,9 +21,7 @@ function personaFields() {
   select.value = known();
   const keep = async () => {
     remember("prompt", area.value);
-    if (!state.session) return;
-    const changed = await ask("change", { session: state.session.id, system_prompt: area.value });
-    state.session = changed.session;
+    if (state.session) await change(state.session.id, { system_prompt: area.value });
   };
   select.addEventListener("change", () => {
     if (select.value === "custom") return area.focus();
@@ -48,6 +46,13 @@ function keepSetting(control, value) {
   remember("settings", chosen);
 }
 
+// Change a conversation, which may have been left by the time of the answer.
+async function change(id, changes) {
+  const { session } = await ask("change", { session: id, ...changes });
+  if (state.session?.id === id) state.session = session;
+  return session;
+}
+
 async function useModel(id, byHand = true) {
   if (id !== state.model || !state.controls.length) {
     state.model = id;
@@ -60,7 +65,7 @@ async function useModel(id, byHand = true) {
   drawTaken();
   if (!byHand) return;
   remember(MODE === "chat" ? "model" : `model.${MODE}`, id);
-  if (state.session) state.session = (await ask("change", { session: state.session.id, model: id })).session;
+  if (state.session) await change(state.session.id, { model: id });
   say(`${modelName(id)} answers from now on.`);
 }
 

@@ -10,8 +10,10 @@ function age(session) {
   return then >= midnight - 7 * DAY ? "This week" : "Earlier";
 }
 
+let renaming = null; // the field in which a title is written: it is not drawn over, its end draws
+
 function drawSessions() {
-  const list = $(".ic-list");
+  if (renaming) return;
   const nodes = [];
   let group = "";
   for (const session of state.sessions) {
@@ -20,7 +22,7 @@ function drawSessions() {
   }
   if (!nodes.length) nodes.push(el("p", { class: "ic-none" }, state.query ? "Nothing found." : "No conversations yet."));
   if (state.more) nodes.push(el("button", { type: "button", class: "ic-more", "data-do": "more" }, "Show more"));
-  list.replaceChildren(...nodes);
+  renew($(".ic-list"), nodes);
 }
 
 function sessionNode(session) {
@@ -46,18 +48,18 @@ async function loadSessions(more = false) {
 
 function renameSession(id) {
   const item = $(`.ic-item[data-session="${id}"]`);
-  const session = state.sessions.find((one) => one.id === id);
-  const field = el("input", { type: "text", "aria-label": "Title", dir: "auto", maxLength: 200 });
-  field.value = session.title;
+  const { title } = state.sessions.find((one) => one.id === id);
+  const field = (renaming = el("input", { type: "text", "aria-label": "Title", dir: "auto", maxLength: 200 }));
+  field.value = title;
   let over = false;
   const finish = async (keep) => {
     if (over) return;
     over = true;
-    if (keep && field.value.trim() && field.value !== session.title) {
-      const changed = await ask("change", { session: id, title: field.value.trim() }).catch(complain);
-      if (changed) Object.assign(session, changed.session);
-      if (changed && state.session && state.session.id === id) state.session = changed.session;
+    if (keep && field.value.trim() && field.value !== title) {
+      const changed = await change(id, { title: field.value.trim() }).catch(complain);
+      if (changed) state.sessions = state.sessions.map((one) => (one.id === id ? changed : one));
     }
+    if (renaming === field) renaming = null;
     drawSessions();
     drawHead();
   };

@@ -49,9 +49,9 @@ function settings() {
 
 const drafts = {
   key: () => `${KEY}draft.${state.session ? state.session.id : "new"}`,
-  keep(text) {
-    if (text) sessionStorage.setItem(drafts.key(), text);
-    else sessionStorage.removeItem(drafts.key());
+  keep(text, key = drafts.key()) {
+    if (text) sessionStorage.setItem(key, text);
+    else sessionStorage.removeItem(key);
   },
   get: () => sessionStorage.getItem(drafts.key()) || "",
 };

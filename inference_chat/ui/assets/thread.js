@@ -1,6 +1,7 @@
 // The open conversation, and a reply while it is written.
 
 let phase = { label: "", detail: "", since: 0 };
+let opened = 0; // counts what is opened; answers to what was asked before the newest opening are not shown
 
 function show(thread) {
   state.session = thread.session;
@@ -14,13 +15,21 @@ function show(thread) {
   else unfollow();
 }
 
+// Ask for what changes the open conversation, and show it unless another one has been opened meanwhile.
+async function askAndShow(name, data) {
+  const mine = opened;
+  const thread = await ask(name, data);
+  if (mine === opened) show(thread);
+}
+
 function drawThread() {
   const box = $(".ic-thread");
   const old = new Map([...box.children].map((node) => [node.dataset.message, node]));
   const nodes = state.messages.map((message) => {
     const drawn = JSON.stringify([message, message.id === state.writing]);
     const before = old.get(message.id);
-    if (before && before.drawn === drawn) return before;
+    const written = before && message.id !== state.writing && $(".ic-edit", before); // not drawn over
+    if (before && (before.drawn === drawn || written)) return before;
     const node = messageNode(message);
     node.drawn = drawn;
     const had = before && $(".ic-body", before);
@@ -31,8 +40,7 @@ function drawThread() {
     }
     return node;
   });
-  nodes.forEach((node, i) => { if (box.children[i] !== node) box.insertBefore(node, box.children[i] || null); });
-  while (box.children.length > nodes.length) box.lastChild.remove();
+  arrange(box, nodes);
   drawEmpty();
   stick();
 }
@@ -115,9 +123,12 @@ function stick() {
 
 async function openSession(id) {
   drafts.keep($(".ic-composer textarea").value);
+  const mine = (opened += 1);
   const thread = await ask("thread", { session: id });
+  if (mine !== opened) return;
   state.stuck = true;
   if (thread.session.model && state.models.some((model) => model.id === thread.session.model)) await useModel(thread.session.model, false);
+  if (mine !== opened) return;
   show(thread);
   restoreDraft();
   drawSessions();
@@ -125,6 +136,7 @@ async function openSession(id) {
 }
 
 function newChat() {
+  opened += 1;
   unfollow();
   Object.assign(state, { session: null, messages: [], writing: null, stuck: true });
   address();
