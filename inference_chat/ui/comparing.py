@@ -74,8 +74,12 @@ class Page:
             raise InvalidRequest("best: that model did not answer.")
         task = shown.comparison.task.value
         told = Vote(task=task, models=tuple(models), verdict=verdict, best=chosen, blind=shown.blind)
-        await self._service.vote(caller, told)
-        shown.voted = True
+        shown.voted = True  # while it is written already: a second one would count too
+        try:
+            await self._service.vote(caller, told)
+        except InferenceChatError:
+            shown.voted = False
+            raise
         return {"columns": _revealed(shown), "ratings": ratings_html(await self._service.ratings(task), task)}
 
     async def report(self, caller: Caller, *, id: str, form: Format) -> JSON:

@@ -1,6 +1,7 @@
 """The Compare tab: answers side by side, blind votes, what differs, and which model to use."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from functools import wraps
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from inference_chat import ui
 from inference_chat.service import Service
@@ -19,6 +20,7 @@ from tests.runners.diffusers_models import build
 from tests.server import Server, serving, settings
 
 from .conftest import faultless
+from .pointer import drawn
 
 PICTURE = Path(__file__).parents[2] / "examples" / "inputs" / "scene-3-objects.png"
 CHAT = "task=text-generation&model=one&model=two"
@@ -120,6 +122,39 @@ def test_a_vote_before_the_run_has_ended_stays(
         page.wait_for_timeout(2000)  # what would undo it has come by then
         expect(place.locator(".ic-ballot")).to_have_text("Kept: tie.")
         expect(columns(place).first).to_contain_text("@1.0.0")
+
+
+def test_a_second_click_is_no_second_vote(page: Page, server: Server):
+    votes: list[str] = []
+    page.on(
+        "request",
+        lambda request: votes.append(request.url) if '"vote"' in (request.post_data or "") else None,
+    )
+    place = opened(page, server, CHAT)
+    asked(place)
+    place.get_by_role("button", name="Tie").evaluate("node => { node.click(); node.click(); }")
+    expect(place.locator(".ic-ballot")).to_have_text("Kept: tie.")
+    assert len(votes) == 1
+
+
+def test_a_vote_that_is_kept_late_finds_its_answers_gone(page: Page, server: Server):
+    late: list[Route] = []
+    place = opened(page, server, "task=text-generation&model=one&model=short")
+    asked(place)
+    page.route(
+        re.compile("component_server"),
+        lambda route: (
+            late.append(route) if '"vote"' in (route.request.post_data or "") else route.continue_()
+        ),
+    )
+    place.get_by_role("button", name="Tie").click()
+    asked(place, "This is longer than the window of the smaller of the two.")
+    expect(columns(place).last).to_contain_text("tokens")
+    expect(place.locator(".ic-ballot")).to_have_count(0)
+    with page.expect_response(re.compile("component_server")):
+        late[0].continue_()
+    drawn(page)
+    expect(place.locator(".ic-ballot")).to_have_count(0)
 
 
 def test_a_bad_model_spoils_only_its_column(page: Page, server: Server):

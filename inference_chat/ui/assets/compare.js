@@ -74,15 +74,17 @@ function ballot(value) {
 }
 
 async function cast(value, vote, label) {
+  if (voted.id === value.id) return; // it is on its way
+  const mine = (voted = { id: value.id });
   try {
     const { columns } = await ask("vote", { id: value.id, ...vote });
     const chosen = vote.verdict === "best" ? `Kept: ${columns[vote.best].name} is ${columns.length === 2 ? "better" : "best"}.` : `Kept: ${label.toLowerCase()}.`;
-    voted = { id: value.id, revealed: columns, hidden: false, chosen };
+    Object.assign(mine, { revealed: columns, hidden: false, chosen });
   } catch (error) {
-    voted = { id: value.id, chosen: error instanceof Refused ? error.message : "The server cannot be reached. Is it running?" };
+    mine.chosen = error instanceof Refused ? error.message : "The server cannot be reached. Is it running?";
   }
   drawCompare();
-  $(".ic-ballot").scrollIntoView({ block: "nearest" });
+  $(".ic-ballot")?.scrollIntoView({ block: "nearest" });
 }
 
 // One row for each model; of each figure the best is bold, of those that answered.
