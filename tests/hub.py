@@ -42,6 +42,8 @@ class Hub:
     url: str = ""
     pause: float = 0.0
     """Seconds between two pieces of 16 KiB."""
+    hold_after: int = 0
+    """Bytes of weights after which no more are sent, until this is 0 again."""
     break_after: int = 0
     """Bytes after which the connection breaks, once; 0 for never."""
     asked: list[str] = field(default_factory=list)
@@ -131,6 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
             piece = content[start : start + PIECE]
             if large and self.hub.pause:
                 time.sleep(self.hub.pause)
+            while large and 0 < self.hub.hold_after <= self.hub.sent:
+                time.sleep(0.01)
             self.wfile.write(piece)
             self.hub.sent += len(piece) if large else 0
             if large and 0 < self.hub.break_after <= self.hub.sent:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Response, Route, expect
 
 from inference_chat import ui
 from inference_chat.service import Service
@@ -17,6 +17,7 @@ from tests.hub import Hub, serving_hub
 from tests.server import Server, serving, settings
 
 from .conftest import faultless
+from .pointer import drawn, pressed
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +68,18 @@ def held(page: Page, id: str) -> Locator:
     return page.locator(f'.ic-membar i[title^="{id}"]')
 
 
+def asks(answer: Response, name: str) -> bool:
+    return f'"{name}"' in (answer.request.post_data or "")
+
+
 def said(page: Page, text: str) -> None:
     expect(page.locator(".ic-toast").filter(has_text=text).first).to_be_visible()
 
 
 def test_a_model_is_found_loaded_pinned_and_unloaded(page: Page):
-    page.get_by_label("Search", exact=True).fill("stagd")
+    with page.expect_response(lambda answer: asks(answer, "stagd")):
+        page.get_by_label("Search", exact=True).fill("stagd")
+    drawn(page)
     expect(page.locator(".ic-reg-row")).to_have_count(3)
     main = choose(page, "staged@1.0.0")
     press(main, "Load")
@@ -84,6 +91,16 @@ def test_a_model_is_found_loaded_pinned_and_unloaded(page: Page):
     said(page, "is out of memory")
     expect(held(page, "staged@1.0.0")).to_have_count(0)
     expect(main.get_by_role("button", name="Pin in memory")).to_be_visible()
+
+
+def test_what_is_told_has_been_drawn(page: Page, server: Server):
+    """Until then a click would be lost."""
+    main = choose(page, "staged@2.0.0")
+    press(main, "Load")
+    toast = "document.querySelector('.ic-toast')"
+    acts = "[...document.querySelectorAll('.ic-acts button')].map((one) => one.textContent)"
+    assert "Unload" in page.wait_for_function(f"() => {toast} && {acts}").json_value()
+    server.call(server.service.models.unload("staged@2.0.0"))
 
 
 def test_memory_moves_while_the_page_is_open(page: Page, server: Server):
@@ -99,7 +116,7 @@ def test_a_version_is_promoted_and_rolled_back(page: Page, server: Server):
     row = main.locator("tr", has_text="1.0.0")
     press(row, "Make default")
     said(page, "staged means 1.0.0 from now on")
-    expect(row).to_contain_text("default")
+    expect(row.get_by_role("button", name="Make default")).to_have_count(0)
     assert server.service.registry.get("staged").version == "1.0.0"
     press(main, "Roll back")
     said(page, "staged means 3.0.0 again")
@@ -153,6 +170,26 @@ def test_what_is_being_written_is_not_drawn_over(page: Page, server: Server):
     expect(main.get_by_label("Description")).to_have_value("half a sente")
 
 
+def test_a_field_that_was_clicked_into_is_not_drawn_over(page: Page, server: Server):
+    main = choose(page, "staged@2.0.0")
+    press(main, "Settings")
+    main.get_by_label("Description").click()
+    with page.expect_response(lambda answer: asks(answer, "model")):
+        server.call(server.service.models.load("staged@2.0.0"))
+    drawn(page)
+    page.keyboard.type("half a sente")
+    expect(main.get_by_label("Description")).to_have_value(re.compile("half a sente"))
+    server.call(server.service.models.unload("staged@2.0.0"))
+
+
+def test_a_click_into_the_list_counts_while_it_is_drawn(page: Page, server: Server):
+    with pressed(page, page.locator('.ic-reg-row[data-id="staged@2.0.0"]')):
+        server.call(server.service.models.load("staged@1.0.0"))
+        expect(held(page, "staged@1.0.0")).to_have_count(1)
+    expect(page.locator(".ic-reg-main h2")).to_have_text("staged2.0.0")
+    server.call(server.service.models.unload("staged@1.0.0"))
+
+
 def test_an_answer_that_comes_late_does_not_draw_over_what_is_being_written(page: Page):
     main = choose(page, "staged@3.0.0")
     late: list[Route] = []
@@ -200,13 +237,16 @@ def test_a_model_of_the_hub_is_found_fetched_stopped_resumed_and_loaded(page: Pa
     verdict = page.locator(".ic-verdict")
     expect(verdict).to_contain_text("Fits here")
     expect(verdict).to_contain_text("to download; the disk has")
-    hub.pause = 0.05
+    hub.hold_after = 1 << 18
     press(verdict, "Register and download")
     main = page.locator(".ic-reg-main")
-    expect(main.locator(".ic-download")).to_contain_text("/s")
-    press(main, "Stop")
+    expect(main.locator(".ic-download")).to_contain_text(re.compile(r"\d KiB of \d"))
+    with pressed(page, main.get_by_role("button", name="Stop", exact=True)):
+        with page.expect_response(lambda answer: asks(answer, "download")):
+            pass
+        drawn(page)
     expect(main.locator(".ic-download")).to_contain_text("Stopped; it goes on where it was.")
-    hub.pause = 0.0
+    hub.hold_after = 0
     press(main, "Resume")
     said(page, "is here, whole and checked")
     expect(main.locator(".ic-download")).to_have_count(0)

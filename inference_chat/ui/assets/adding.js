@@ -39,11 +39,11 @@ function verdict(told, register) {
 
 async function register(body, fetch = false) {
   const record = await ask("register", { body, fetch });
-  toast(`${record.id} is registered: ${record.capabilities.join(", ") || record.model_type || "as described"}.`);
-  for (const text of record.warnings || []) toast(text, { kind: "bad" });
   chosen = null;
   part = "figures";
   await changed(record.id);
+  toast(`${record.id} is registered: ${record.capabilities.join(", ") || record.model_type || "as described"}.`);
+  for (const text of record.warnings || []) toast(text, { kind: "bad" });
 }
 
 // A form whose fields make a registration: look first, or register at once.
@@ -131,8 +131,8 @@ function fileForm() {
       const taken = await ask("take", { document, dry_run: true });
       place.replaceChildren(el("div", { class: "ic-verdict", role: "status" }, told(taken), taken.added.length ? el("div", { class: "ic-acts" }, working(`Import ${many(taken.added.length)}`, "chief", async () => {
         const done = await ask("take", { document, dry_run: false });
-        toast(`${many(done.added.length)} versions are registered.`);
         await changed(done.added[0]);
+        toast(`${many(done.added.length)} versions are registered.`);
       })) : null));
     } catch (error) {
       if (error instanceof SyntaxError) toast("The file is no JSON; choose an export of a registry.", { kind: "bad" });

@@ -12,10 +12,15 @@ const day = (text) => new Date(text).toLocaleDateString([], { year: "numeric", m
 const remaining = (seconds) => (!seconds ? "" : seconds > 5400 ? `${Math.round(seconds / 3600)} h left` : seconds > 90 ? `${Math.round(seconds / 60)} min left` : `${Math.ceil(seconds)} s left`);
 const share = (value) => (value === null ? "–" : `${+(value * 100).toFixed(1)} %`);
 
+const ready = () => document.activeElement?.matches(".ic-editing :is(input, textarea, select)"); // to write
+
+// How far a download is tells itself, without drawing all anew.
+const seen = (answer) => JSON.stringify({ ...answer, download: answer?.download?.state });
+
 async function showModel(id, keep = false) {
   try {
     const answer = await ask("model", { id });
-    if (id !== chosen || editing || (keep && JSON.stringify(answer) === JSON.stringify(shown))) return;
+    if (id !== chosen || editing || (keep && (ready() || seen(answer) === seen(shown)))) return;
     const was = shown;
     shown = answer;
     tellEnd(was, answer);
@@ -35,7 +40,7 @@ function tellEnd(was, { record, download }) {
 }
 
 function refreshModel() {
-  if (shown && !editing && !$(".ic-adding")) showModel(chosen, true);
+  if (shown && !editing && !$(".ic-adding")) return showModel(chosen, true);
 }
 
 function drawModel() {
@@ -57,7 +62,7 @@ function drawModel() {
 
 function actions(record) {
   const loaded = record.status === "loaded", elsewhere = record.source === "endpoint";
-  const does = (name, data, told) => async () => { const answer = await ask(name, { id: record.id, ...data }); toast(told(answer)); await changed(); };
+  const does = (name, data, told) => async () => { const answer = await ask(name, { id: record.id, ...data }); await changed(); toast(told(answer)); };
   return el("div", { class: "ic-acts" },
     elsewhere ? working("Test the connection", "chief", does("load", {}, () => `${record.id} answers.`))
       : loaded ? working("Unload", "", does("unload", {}, () => `${record.id} is out of memory.`))
@@ -69,8 +74,8 @@ function actions(record) {
       chosen = null;
       shown = null;
       $(".ic-reg-main").replaceChildren();
-      toast(`${id} is removed; its files are still there.`, { label: "Undo", life: 20000, action: async () => { try { await ask("restore", { undo }); await changed(id); } catch (error) { complain(error); } } });
       await look(true);
+      toast(`${id} is removed; its files are still there.`, { label: "Undo", life: 20000, action: async () => { try { await ask("restore", { undo }); await changed(id); } catch (error) { complain(error); } } });
     }));
 }
 
@@ -97,7 +102,14 @@ function figuresPart() {
     el("table", { class: "ic-facts" }, el("tbody", {}, ...Object.entries(facts).filter(([, value]) => value).map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: name === "Digest" || name === "Revision" ? "code" : null }, value))))));
 }
 
-const makeDefault = (one) => working("Make default", "small", async () => { const now = await ask("promote", { id: one.id }); toast(`${now.name} means ${now.version} from now on.`); await showModel(chosen); await look(true); });
+// What is told comes last: until then the page is drawn anew, and a click would be lost.
+async function redrawn(text) {
+  await showModel(chosen);
+  await look(true);
+  toast(text);
+}
+
+const makeDefault = (one) => working("Make default", "small", async () => { const now = await ask("promote", { id: one.id }); await redrawn(`${now.name} means ${now.version} from now on.`); });
 
 function versionsPart() {
   const { versions } = shown;
@@ -108,8 +120,8 @@ function versionsPart() {
   return el("div", { class: "ic-reg-part" },
     el("div", { class: "ic-table ic-versions" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Version", "Digest", "Memory", "Median time", "Accuracy", "Registered"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows))),
     versions.length < 2 ? null : el("div", { class: "ic-acts" },
-      working("Roll back", "", async () => { const now = await ask("roll_back", { name: shown.record.name }); toast(`${now.name} means ${now.version} again.`); await showModel(chosen); await look(true); }, { title: "Let the bare name mean what it did before" }),
-      working("Follow the newest", "quiet", async () => { const now = await ask("promote", { id: shown.record.name }); toast(`${now.name} means its newest version, now ${now.version}.`); await showModel(chosen); await look(true); })),
+      working("Roll back", "", async () => { const now = await ask("roll_back", { name: shown.record.name }); await redrawn(`${now.name} means ${now.version} again.`); }, { title: "Let the bare name mean what it did before" }),
+      working("Follow the newest", "quiet", async () => { const now = await ask("promote", { id: shown.record.name }); await redrawn(`${now.name} means its newest version, now ${now.version}.`); })),
     el("p", { class: "ic-quietly" }, `Whoever asks for "${shown.record.name}" gets the default; "${shown.record.name}@${shown.record.version}" is always this version. Figures belong to a version, and no other changes them.`));
 }
 
@@ -130,9 +142,7 @@ function settingsPart() {
     if (!Object.keys(changes).length) { toast("Nothing was changed."); return; }
     await ask("edit", { id: record.id, changes });
     editing = false;
-    toast(`${record.id} is changed.`);
-    await showModel(chosen);
-    await look(true);
+    await redrawn(`${record.id} is changed.`);
   });
   return el("div", { class: "ic-reg-part ic-editing" },
     line("Description", description), line("Note", note, "What people should know of this version."),
@@ -151,28 +161,28 @@ function cardPart() {
 function downloadPart(record, download) {
   if (download.state === "done") return null;
   const going = download.state === "running";
-  const box = el("div", { class: "ic-download" });
-  const draw = (now) => {
-    const words = { none: "Its files are not on this machine yet.", running: "Downloading", stopped: "Stopped; it goes on where it was.", failed: now.error || "It failed." }[now.state] || "It is here.";
-    const left = remaining(now.seconds_left);
-    box.replaceChildren(...[
-      el("p", { class: now.state === "failed" ? "ic-bad" : null, role: "status" }, [words, now.total ? `${bytes(now.done) || "0"} of ${bytes(now.total)}` : "", rate(now.bytes_per_second), left, now.file].filter(Boolean).join(" · ")),
-      now.total ? el("progress", { max: now.total, value: now.done, "aria-label": "Downloaded" }) : null,
-      el("div", { class: "ic-acts" }, now.state === "running" ? working("Stop", "", async () => { await ask("stop", { id: record.id }); await showModel(record.id); })
-        : working(now.done ? "Resume" : "Download", "chief", async () => { await ask("fetch", { id: record.id }); await showModel(record.id); }),
-        now.state !== "running" && now.done ? working("Discard what arrived", "quiet", async () => { await ask("stop", { id: record.id, discard: true }); await showModel(record.id); }) : null),
-    ].filter(Boolean));
+  const words = el("p", { class: download.state === "failed" ? "ic-bad" : null, role: "status" });
+  const bar = el("progress", { "aria-label": "Downloaded" });
+  const does = (name, more) => async () => { await ask(name, { id: record.id, ...more }); await showModel(record.id); };
+  const box = el("div", { class: "ic-download" }, words, bar, el("div", { class: "ic-acts" },
+    going ? working("Stop", "", does("stop")) : working(download.done ? "Resume" : "Download", "chief", does("fetch")),
+    !going && download.done ? working("Discard what arrived", "quiet", does("stop", { discard: true })) : null));
+  const tell = (now) => {
+    const state = { none: "Its files are not on this machine yet.", running: "Downloading", stopped: "Stopped; it goes on where it was.", failed: now.error || "It failed." }[now.state] || "It is here.";
+    words.textContent = [state, now.total ? `${bytes(now.done) || "0"} of ${bytes(now.total)}` : "", rate(now.bytes_per_second), remaining(now.seconds_left), now.file].filter(Boolean).join(" · ");
+    bar.hidden = !now.total;
+    if (now.total) Object.assign(bar, { max: now.total, value: now.done });
   };
   const follow = async () => {
     if (chosen !== record.id || !box.isConnected) return;
     try {
       const now = await ask("download", { id: record.id });
       if (now.state !== "running") { await showModel(record.id); await look(true); return; }
-      draw(now);
+      tell(now);
     } catch (error) { complain(error); return; }
     following = setTimeout(follow, 600);
   };
-  draw(download);
+  tell(download);
   if (going) following = setTimeout(follow, 600);
   return box;
 }

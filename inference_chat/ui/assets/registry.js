@@ -38,8 +38,8 @@ async function look(force = false) {
       asked = key;
       drawList();
       drawMemory();
-      if (!chosen && found.models.length && !$(".ic-adding")) open(found.models[0].id);
-      else if (chosen) refreshModel();
+      if (!chosen && found.models.length && !$(".ic-adding")) await open(found.models[0].id);
+      else if (chosen) await refreshModel();
     }
     $(".ic-reg-line").textContent = "";
   } catch (error) {
@@ -68,18 +68,19 @@ function drawList() {
   const focused = document.activeElement && list.contains(document.activeElement) ? document.activeElement.dataset.id : null;
   const several = new Map();
   for (const one of found.models) several.set(one.name, (several.get(one.name) || 0) + 1);
-  list.replaceChildren(...found.models.map((one) => {
+  const rows = found.models.map((one) => {
     const state = one.parked ? pill("parked", "", "Gave its memory back; it is there again at once") : one.status === "available" ? null : pill(one.status, one.status);
     return el("button", { type: "button", class: "ic-reg-row", "data-id": one.id, "aria-current": String(one.id === chosen), on: { click: () => { open(one.id); if (innerWidth <= 860) $(".ic-reg-main").scrollIntoView({ behavior: "smooth" }); } } },
       el("span", { class: "name" }, el("b", {}, one.name), several.get(one.name) > 1 || one.version !== "1.0.0" ? el("em", {}, one.version) : null,
         several.get(one.name) > 1 && one.default ? pill("default") : null, one.pinned ? pill("pinned", "loaded") : null),
       el("span", { class: "does" }, one.does), el("span", { class: "state" }, state, el("small", {}, one.source === "endpoint" ? "elsewhere" : bytes(one.memory))));
-  }));
+  });
+  if (!found.models.length) rows.push(el("p", { class: "ic-none" }, wanted.query || wanted.task || wanted.status ? "No model fits. Search for less, or add one." : "No model yet. Add one."));
+  const more = found.models.length < found.total && wanted.count < 10 * props.page;
+  if (more) rows.push(working("Show more", "quiet", async () => { wanted.count += props.page; await look(true); }));
+  renew(list, rows);
   list.scrollTop = top;
   if (focused) $(`[data-id="${CSS.escape(focused)}"]`, list)?.focus();
-  if (!found.models.length) list.append(el("p", { class: "ic-none" }, wanted.query || wanted.task || wanted.status ? "No model fits. Search for less, or add one." : "No model yet. Add one."));
-  const more = found.models.length < found.total && wanted.count < 10 * props.page;
-  if (more) list.append(working("Show more", "quiet", async () => { wanted.count += props.page; await look(true); }));
   $(".ic-reg-count").textContent = found.models.length < found.total ? `${many(found.models.length)} of ${many(found.total)}${more ? "" : "; search for the others"}` : `${many(found.total)} ${found.total === 1 ? "version" : "versions"}`;
   $(".ic-reg-notices").replaceChildren(...found.notices.map((text) => el("p", {}, text)));
 }
@@ -88,11 +89,11 @@ function open(id) {
   if (id !== chosen) editing = false;
   chosen = id;
   for (const one of $$(".ic-reg-row")) one.setAttribute("aria-current", String(one.dataset.id === id));
-  showModel(id);
+  return showModel(id);
 }
 
 async function changed(id = chosen) {
-  if (id && id !== chosen) open(id);
+  if (id && id !== chosen) await open(id);
   await look(true);
 }
 
