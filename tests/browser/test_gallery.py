@@ -14,6 +14,7 @@ from tests.runners import diffusers_models
 from tests.server import Server, serving, settings
 
 from .conftest import faultless
+from .pointer import drawn
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,9 @@ def test_pictures_are_there_after_a_reload_until_they_are_removed(page: Page, se
     place = opened(page, server, "image", "Draw")
     for words in ("a red circle", "a blue star"):
         make(place, "Draw", words)
-    drawn = place.locator(".ic-gallery img")
-    expect(drawn).to_have_css("image-rendering", "pixelated")
-    expect(drawn).to_have_css("width", "384px")  # six times 64
+    images = place.locator(".ic-gallery img")
+    expect(images).to_have_css("image-rendering", "pixelated")
+    expect(images).to_have_css("width", "384px")  # six times 64
 
     place = opened(page, server, "image", "Draw")
     strip = place.locator(".ic-strip button").locator("visible=true")
@@ -64,7 +65,12 @@ def test_pictures_are_there_after_a_reload_until_they_are_removed(page: Page, se
     place.get_by_role("button", name="Use as input").click()
     expect(place.locator(".ic-status-line").locator("visible=true").first).to_contain_text("what to change")
     place.get_by_role("button", name="Remove", exact=True).click()
-    place.get_by_role("button", name="Remove for good").click()
+    answers = iter((False, True))
+    with page.expect_response(lambda one: '"forget"' in (one.request.post_data or "") and next(answers)):
+        place.get_by_role("button", name="Remove for good").evaluate(
+            "node => { node.click(); node.click(); }"
+        )
+    drawn(page)
     expect(place.locator(".ic-asked")).to_have_text("a blue star")
 
     place = opened(page, server, "image", "Draw")

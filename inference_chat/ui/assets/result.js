@@ -43,7 +43,9 @@ async function recall() {
 
 async function forget(shown) {
   await ask("forget", { id: shown.id });
+  if (!past.includes(shown)) return; // it was clicked on twice
   past.splice(past.indexOf(shown), 1);
+  if (showing !== shown) return $(".ic-strip")?.replaceWith(strip() || "");
   if (past.length) return show(past[0]);
   showing = null;
   empty();
