@@ -44,14 +44,15 @@ function clipping(shown) {
   function later() {
     clock.textContent = `${Number(moment.value).toFixed(2)} s`;
     clearTimeout(waiting);
-    waiting = setTimeout(async () => {
+    const mine = (waiting = setTimeout(async () => {
       try {
         const still = await ask("still", { clip: shown.clip, at_s: Number(moment.value) });
+        if (mine !== waiting) return;
         picture.src = still.source;
         now = still.at_s;
         redraw();
-      } catch (error) { clock.textContent = error.message; }
-    }, SETTLED);
+      } catch (error) { if (mine === waiting) clock.textContent = error.message; }
+    }, SETTLED));
   }
   function closeZone() {
     zones = [...zones, open.map(pixels)];
