@@ -329,6 +329,17 @@ def test_what_is_sent_is_what_was_written_until_its_files_were_there(chat: Chat)
     assert '"What is this?"' in (sent.value.post_data or "")
 
 
+def test_a_message_whose_file_is_taken_away_goes_without_it(chat: Chat):
+    chat.page.route("**/media", lambda _: None)
+    with chat.page.expect_request("**/media"):
+        chat.page.locator(".ic-pick").set_input_files(PICTURE)
+    chat.composer.fill("What is this?")
+    chat.composer.press("Enter")
+    with chat.page.expect_request(lambda request: asks(request, "send")) as sent:
+        chat.page.get_by_role("button", name=f"Remove {PICTURE.name}").click()
+    assert '"files":[]' in (sent.value.post_data or "").replace(" ", "")
+
+
 def test_a_click_counts_while_files_are_sent(chat: Chat):
     pick = chat.page.locator(".ic-pick")
     pick.set_input_files(PICTURE)

@@ -25,6 +25,7 @@ function send(entry, file) {
     form.append("file", file, entry.name);
     request.open("POST", new URL("media", location.href));
     request.upload.onprogress = ({ loaded, total }) => { entry.part = loaded / total; drawWaiting(); };
+    request.onabort = resolve; // a message that waits for it goes without it
     request.onerror = () => reject(new Error("It could not be sent: the server cannot be reached."));
     request.onload = () => {
       let told = {};

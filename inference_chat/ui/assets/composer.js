@@ -55,6 +55,7 @@ async function sendComposed() {
   const files = await takeFiles();
   if (files === null || mine !== opened || state.busy || state.writing) return;
   const text = composer.value; // what stands there now: it may have been changed while files were sent
+  if (!text.trim() && !files.length) return;
   const [taken, draft] = [waiting, drafts.key()];
   waiting = [];
   drawWaiting();
