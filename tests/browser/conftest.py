@@ -1,23 +1,31 @@
-"""A real browser on the real server with two tiny real models: one that is quick, one that takes its time."""
+"""A real browser on the real server with two tiny real models: one that is quick, one that takes its time.
+
+The slow one writes no faster than `BEAT` until a test waits for the end of its answer: whatever the speed of
+a machine, it is still writing when a test does something meanwhile.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from inference_chat import ui
+from inference_chat.runners.text import TextRunner
+from inference_chat.schema import Request
 from inference_chat.service import Service
 from tests import tiny
 from tests.server import Server, serving, settings
 
 expect.set_options(timeout=30_000)  # a busy machine is no failure
-SLOW_TOKENS = 2000  # long enough that a page can be loaded again meanwhile
-LONG_ANSWER = 150_000  # milliseconds that the slow model may write on a busy machine
+SLOW_TOKENS = 2000
+BEAT = 0.05  # seconds of the slow model for each token, while nobody waits for its end
+LONG_ANSWER = 150_000  # milliseconds that its end may take on a busy machine
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
@@ -30,15 +38,34 @@ FLAGS = [
 ]
 
 
+HURRY = Event()
+
+
+def leisurely(run: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """A runner's `run`, for which the slow model takes its time."""
+
+    def steps(self: TextRunner, request: Request, stop: Event) -> Iterator[Any]:
+        for event in run(self, request, stop):
+            if self.checkpoint.name == "slow":
+                HURRY.wait(BEAT)
+            yield event
+
+    return steps
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("page")
-    for name, layers, tokens in (("quick", 1, 12), ("slow", 16, SLOW_TOKENS)):
-        model = tiny.endless(tiny.build(folder / "models" / name, window=4096, layers=layers))
+    for name, tokens in (("quick", 12), ("slow", SLOW_TOKENS)):
+        model = tiny.endless(tiny.build(folder / "models" / name, window=4096, layers=1))
         parameters = {"max_tokens": tokens, "temperature": 0}
         tiny.card(model, name=name, inference_chat={"parameters": parameters})
     service = Service(settings(folder, folder / "models"))
-    with serving(service, ui.build(service), **ui.MOUNT) as running:
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        serving(service, ui.build(service), **ui.MOUNT) as running,
+    ):
+        patched.setattr(TextRunner, "run", leisurely(TextRunner.run))
         for name in ("quick", "slow"):
             running.call(service.models.load(name))
         yield running
@@ -94,9 +121,11 @@ class Chat:
         self.answered()
 
     def answered(self) -> None:
+        HURRY.set()
         figures = self.page.locator(".ic-msg.assistant .ic-figures").last
         expect(figures).to_contain_text("tokens/s", timeout=LONG_ANSWER)
         expect(self.page.locator(".writing")).to_have_count(0)
+        HURRY.clear()
 
     @property
     def composer(self) -> Locator:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 
 def drag(page: Page, place: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Press at one place, in fractions of its size, and let go at another."""
+    expect(place.locator("img")).to_have_js_property("complete", True)  # without it the place has no height
     place.scroll_into_view_if_needed()
     box = place.bounding_box()
     assert box

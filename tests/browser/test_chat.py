@@ -136,7 +136,7 @@ def test_two_pages_see_one_answer(chat: Chat):
     assert 0 < grows(other) < length(chat) + 2000
     other.answered()
     chat.answered()
-    assert other.reply.inner_text() == chat.reply.inner_text()
+    expect(other.reply).to_have_text(chat.reply.inner_text(), use_inner_text=True)
 
 
 def test_edited_messages_are_branches(chat: Chat):
@@ -200,14 +200,16 @@ def test_a_deleted_conversation_is_not_brought_back_by_a_late_answer(chat: Chat)
             route.continue_()
 
     chat.page.route(re.compile("component_server"), hold)
-    with chat.page.expect_request(re.compile("component_server")):
-        chat.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    chat.page.expose_function("held", lambda: bool(late))
+    chat.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    chat.page.wait_for_function("held()")
     chat.page.get_by_role("button", name="Delete Gone for good").click()
     expect(chat.page.locator(".ic-item", has_text="Gone for good")).to_have_count(0)
     [(route, response)] = late
     assert "Gone for good" in response.text()
-    route.fulfill(response=response)
-    chat.page.wait_for_timeout(500)
+    with chat.page.expect_request_finished(lambda one: one == route.request):
+        route.fulfill(response=response)
+    chat.page.wait_for_timeout(500)  # what it would bring back is drawn by then
     expect(chat.page.locator(".ic-item", has_text="Gone for good")).to_have_count(0)
 
 

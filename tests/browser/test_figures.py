@@ -15,6 +15,7 @@ from inference_chat.schema import now
 from inference_chat.service import Service
 from inference_chat.ui import chat, dashboard, evaluate, inside
 from tests import tiny
+from tests.browser.upload import given
 from tests.runners.diffusers_models import build
 from tests.runners.text_families import bert
 from tests.server import Server, serving, settings
@@ -22,6 +23,11 @@ from tests.server import Server, serving, settings
 from .conftest import faultless
 
 TABS = {"Chat": chat.build, "Evaluate": evaluate.build, "Inside": inside.build, "Dashboard": dashboard.build}
+
+
+OBSERVED = """(selector) => new Promise((told) => {
+    new IntersectionObserver(told).observe(document.querySelector(selector)); })"""
+"""Observers that have been there before know by then what is to be seen."""
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +70,9 @@ def test_the_dashboard_says_what_to_do_then_shows_what_ran_and_what_failed(page:
     page.locator("summary", has_text="timeout").click()
     expect(page.get_by_role("region", name="timeout by model")).to_contain_text("text-generation")
     page.set_viewport_size({"width": 375, "height": 700})
-    tall = page.locator(".ic-dash").evaluate("node => node.getBoundingClientRect().right")
-    inner = page.locator(".ic-tiles").evaluate("node => node.getBoundingClientRect().right")
-    assert inner <= tall <= 375  # what is open in it makes nothing wider
+    right = "document.querySelector('{}').getBoundingClientRect().right"
+    inner, outer = right.format(".ic-tiles"), right.format(".ic-dash")
+    page.wait_for_function(f"{inner} <= {outer} && {outer} <= 375")  # what is open in it makes nothing wider
     page.set_viewport_size({"width": 1100, "height": 900})
     page.get_by_role("button", name="Last week").click()
     expect(page.get_by_role("button", name="Last week")).to_have_attribute("aria-pressed", "true")
@@ -79,7 +85,8 @@ def test_the_dashboard_says_what_to_do_then_shows_what_ran_and_what_failed(page:
 def test_a_dashboard_behind_another_tab_asks_for_nothing(page: Page, server: Server):
     opened(page, server, "dashboard")
     page.get_by_role("tab", name="Chat").click()
-    page.wait_for_timeout(500)  # a question that was on its way has left
+    page.locator(".ic[data-ready]").wait_for()
+    page.evaluate(OBSERVED, ".ic-dash")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(5500)
@@ -99,10 +106,7 @@ def test_a_set_is_evaluated_and_shown(page: Page, server: Server, tmp_path: Path
     opened(page, server, "evaluate")
     page.get_by_label("Labelled set").click()
     page.get_by_role("option", name="A file of mine").click()
-    page.locator("#tab-evaluate input[type=file]").set_input_files(tmp_path / "words.csv")
-    expect(
-        page.locator("#tab-evaluate").get_by_text("words.csv").or_(page.get_by_text("words"))
-    ).not_to_have_count(0)
+    given(page.locator("#tab-evaluate"), tmp_path / "words.csv")
     page.get_by_label("Models", exact=True).click()
     page.get_by_role("option", name="right@1.0.0").click()
     page.keyboard.press("Escape")
@@ -123,7 +127,7 @@ def test_an_answer_goes_on_from_another_token(page: Page, server: Server):
     page.locator(".ic-others button").nth(3).click()
     expect(page.locator(".ic-token.chosen")).to_have_count(1)
     expect(page.get_by_text("likely on average")).to_be_visible()
-    assert tokens.nth(0).inner_text() == first
+    expect(tokens.nth(0)).to_have_text(first, use_inner_text=True)
     page.get_by_role("button", name="Split", exact=True).click()
     expect(page.get_by_text("tokens for 71 characters")).to_be_visible()
     expect(page.locator(".ic-piece").first).to_have_attribute("title", re.compile(r"^\d+: H$"))
@@ -139,6 +143,7 @@ def test_a_picture_is_followed_out_of_its_noise(page: Page, server: Server, pain
     page.get_by_label("Steps").first.fill("4")
     page.get_by_role("button", name="Draw", exact=True).click()
     expect(page.get_by_text("4 steps; drag the slider")).to_be_visible()
+    expect(page.get_by_text("The picture", exact=True)).to_be_visible()
     film = page.locator(".ic-film img")
     whole = film.get_attribute("src")
     page.get_by_label("Step", exact=True).fill("0")

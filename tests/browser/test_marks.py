@@ -10,6 +10,7 @@ from inference_chat import ui
 from inference_chat.service import Service
 from tests import tiny_vision
 from tests.browser.pointer import drag
+from tests.browser.upload import given
 from tests.runners import diffusers_models
 from tests.server import Server, serving, settings
 
@@ -46,7 +47,7 @@ def settings_of(place: Locator) -> str:
 def test_a_box_and_a_point_say_what_to_cut_out(page: Page):
     place = page.locator("#tab-image")
     expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Cut out")
-    place.locator("input[type=file]").first.set_input_files(SCENE)
+    given(place, SCENE)
     marked = place.locator(".ic-markable").locator("visible=true")
     place.get_by_role("radio", name="Box").click()
     drag(page, marked, (0.2, 0.2), (0.6, 0.7))
@@ -72,6 +73,7 @@ def test_what_is_painted_over_is_drawn_anew_and_can_be_changed_again(page: Page)
     place.get_by_role("button", name="Use as input").click()
     expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Change a picture")
     expect(place.get_by_label("strength").first).to_be_attached()
+    expect(place.locator(".image-frame img").locator("visible=true")).to_have_js_property("complete", True)
     marked = place.locator(".ic-markable").locator("visible=true")
     drag(page, marked, (0.3, 0.3), (0.6, 0.3))
     place.get_by_role("button", name="Draw", exact=True).click()
@@ -83,11 +85,12 @@ def test_what_is_shown_in_a_frame_of_a_clip_is_followed(page: Page):
     page.get_by_role("tab", name="Video", exact=True).click()
     place = page.locator("#tab-video")
     expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Track objects")
-    place.locator("input[type=file]").first.set_input_files(CLIP)
+    given(place, CLIP)
     marked = place.locator(".ic-markable").locator("visible=true")
+    before = marked.locator("img").get_attribute("src") or ""
     place.get_by_label("Moment of the clip that is shown").fill("0.5")
     expect(place.locator(".ic-clip-marks output")).to_have_text("0.50 s")
-    page.wait_for_timeout(700)
+    expect(marked.locator("img")).not_to_have_attribute("src", before)
     place.get_by_role("radio", name="Box around it").click()
     drag(page, marked, (0.2, 0.2), (0.6, 0.7))
     expect(place.locator(".ic-clip-marks summary")).to_contain_text("what to follow is shown at 0.50 s")

@@ -1,9 +1,10 @@
 """The tabs for pictures, clips and models, with the shipped detector: what a visitor clicks and sees."""
 
 import os
-import time
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from inference_chat.service import Service
 from inference_chat.ui import choice
 from inference_chat.ui.choice import able
 from tests.browser.pointer import drag
+from tests.browser.upload import given, there
 from tests.media.films import film
 from tests.runners.blobs import scene
 from tests.server import Server, serving, settings
@@ -78,24 +80,31 @@ def test_a_model_named_while_the_list_is_asked_for_stays(
     place = tab(page, server, "image")
     ready(place, "starter-detector")
 
-    def slowly(*arguments: Any) -> list[ModelRecord]:
-        time.sleep(1)
+    written = Event()
+
+    def late(*arguments: Any) -> list[ModelRecord]:
+        assert written.wait(60)
         return able(*arguments)
 
-    monkeypatch.setattr(choice, "able", slowly)
+    monkeypatch.setattr(choice, "able", late)
     field = place.get_by_label("Model").locator("visible=true").first
-    field.click()
+    with page.expect_request("**/run/**") as asked:
+        field.click()
     page.keyboard.press("Control+A")
     page.keyboard.type("another")
     page.keyboard.press("Enter")
-    page.wait_for_timeout(2000)  # the list has come by then
+    written.set()
+    list_of = asked.value.response()
+    assert list_of
+    list_of.finished()
+    page.wait_for_timeout(500)  # what would undo it is done by then
     expect(field).to_have_value("another")
 
 
 def test_a_picture_is_looked_at_and_filtered(page: Page, server: Server):
     place = tab(page, server, "image")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    given(place, INPUTS / "scene-3-objects.png")
     place.get_by_role("button", name="Look", exact=True).click()
     boxes = place.locator(".ic-box")
     expect(boxes).to_have_count(3)
@@ -114,7 +123,7 @@ def test_what_is_no_picture_is_told_in_the_line(page: Page, server: Server, tmp_
     ready(place, "starter-detector")
     place.get_by_role("button", name="Look", exact=True).click()
     expect(line(place)).to_contain_text("Choose a picture first")
-    place.locator("input[type=file]").first.set_input_files(tmp_path / "no.png")
+    given(place, tmp_path / "no.png")
     place.get_by_role("button", name="Look", exact=True).click()
     expect(line(place)).to_contain_text("no image file")
 
@@ -124,11 +133,10 @@ def test_what_is_no_picture_is_told_after_an_example_too(page: Page, server: Ser
     place = tab(page, server, "image")
     ready(place, "starter-detector")
     place.locator(".gallery-item").locator("visible=true").first.click()
-    page.wait_for_timeout(1000)  # the example is in its place by then
+    there(place, "scene-1-objects.png")
     look(place)
     expect(line(place)).to_contain_text("1 found: orange square")
-    place.locator("input[type=file]").first.set_input_files(tmp_path / "no.png")
-    page.wait_for_timeout(600)
+    given(place, tmp_path / "no.png")
     look(place)
     expect(line(place)).to_contain_text("no image file")
 
@@ -137,9 +145,7 @@ def test_many_pictures_are_one_table(page: Page, server: Server):
     place = tab(page, server, "image")
     place.get_by_role("tab", name="Many pictures").first.click()
     ready(place, "starter-detector")
-    place.locator("input[type=file][multiple]").set_input_files(
-        [INPUTS / "scene-1-objects.png", INPUTS / "scene-2-objects.png"]
-    )
+    given(place, INPUTS / "scene-1-objects.png", INPUTS / "scene-2-objects.png")
     place.get_by_role("button", name="Go through them").click()
     expect(line(place)).to_contain_text("2 pictures, 3 results")
     place.get_by_label("Model").locator("visible=true").first.click()
@@ -152,9 +158,7 @@ def test_a_damaged_picture_ends_no_others(page: Page, server: Server, tmp_path: 
     place = tab(page, server, "image")
     place.get_by_role("tab", name="Many pictures").first.click()
     ready(place, "starter-detector")
-    place.locator("input[type=file][multiple]").set_input_files(
-        [INPUTS / "scene-1-objects.png", tmp_path / "cut.png"]
-    )
+    given(place, INPUTS / "scene-1-objects.png", tmp_path / "cut.png")
     place.get_by_role("button", name="Go through them").click()
     expect(line(place)).to_contain_text("1 pictures, 1 results; 1 could not be read")
     expect(place.get_by_role("gridcell", name="refused: The picture is damaged")).to_be_visible()
@@ -163,7 +167,7 @@ def test_a_damaged_picture_ends_no_others(page: Page, server: Server, tmp_path: 
 def test_lines_and_zones_are_marked_in_a_clip_and_counted(page: Page, server: Server):
     place = tab(page, server, "video")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "clip-two-shots.mp4")
+    given(place, INPUTS / "clip-two-shots.mp4")
     place.locator(".ic-clip-marks summary").click()
     marked = place.locator(".ic-markable").locator("visible=true")
     drag(page, marked, (0.3, 0.1), (0.3, 0.9))
@@ -191,7 +195,7 @@ def test_lines_and_zones_are_marked_in_a_clip_and_counted(page: Page, server: Se
 def test_scenes_and_tracks_of_a_clip_stand_on_one_timeline(page: Page, server: Server):
     place = tab(page, server, "video")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "clip-two-shots.mp4")
+    given(place, INPUTS / "clip-two-shots.mp4")
     place.get_by_label("Model").locator("visible=true").first.click()
     page.get_by_role("option", name="scene-detector").click()
     expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Find scenes")
@@ -210,7 +214,7 @@ def test_scenes_and_tracks_of_a_clip_stand_on_one_timeline(page: Page, server: S
 def test_what_happens_in_a_clip_is_answered_with_its_moments(page: Page, server: Server):
     place = tab(page, server, "video")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "clip-two-shots.mp4")
+    given(place, INPUTS / "clip-two-shots.mp4")
     place.get_by_label("Model").locator("visible=true").first.click()
     page.get_by_role("option", name="auto").click()
     place.get_by_label("Question").locator("visible=true").fill("What happens?")
@@ -224,7 +228,7 @@ def test_what_happens_in_a_clip_is_answered_with_its_moments(page: Page, server:
 def test_a_question_about_a_picture_is_answered_with_its_regions(page: Page, server: Server):
     place = tab(page, server, "image")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    given(place, INPUTS / "scene-3-objects.png")
     place.get_by_label("Model").locator("visible=true").first.click()
     page.get_by_role("option", name="auto").click()
     place.get_by_label("Question").locator("visible=true").fill("How many hexagons are there?")
@@ -240,7 +244,7 @@ def test_what_the_browser_cannot_play_is_told_and_its_finds_are_shown(
     (tmp_path / "clip.avi").write_bytes(film(pictures, format="avi", codec="mpeg4"))
     place = tab(page, server, "video")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(tmp_path / "clip.avi")
+    given(place, tmp_path / "clip.avi")
     place.get_by_role("button", name="Watch", exact=True).click()
     expect(place.get_by_text("This browser cannot play clips of this format")).to_be_visible()
     expect(place.locator(".ic-cost")).to_be_visible()
@@ -249,7 +253,7 @@ def test_what_the_browser_cannot_play_is_told_and_its_finds_are_shown(
 def test_a_clip_is_watched(page: Page, server: Server):
     place = tab(page, server, "video")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "clip-one-shot.mp4")
+    given(place, INPUTS / "clip-one-shot.mp4")
     place.get_by_role("button", name="Watch", exact=True).click()
     expect(place.locator(".ic-timeline, .ic-found .ic-none").first).to_be_visible()
     expect(place.locator(".ic-clip video")).to_have_js_property("error", None)
@@ -258,7 +262,7 @@ def test_a_clip_is_watched(page: Page, server: Server):
 def test_the_task_follows_the_model_through_all_kinds(page: Page, server: Server):
     place = tab(page, server, "image")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    given(place, INPUTS / "scene-3-objects.png")
     does = place.get_by_label("What to do").locator("visible=true").first
     for model, task in (
         ("starter-segmenter", "Segment"),
@@ -278,10 +282,10 @@ def test_a_name_that_fits_nothing_breaks_nothing(page: Page, server: Server):
     field.click()
     page.keyboard.press("Control+A")
     page.keyboard.type("nobody")
-    page.keyboard.press("Tab")
-    page.wait_for_timeout(800)  # the answer about the tasks has come by then
+    with page.expect_request_finished(lambda one: "nobody" in (one.post_data or "")):
+        page.keyboard.press("Tab")
     expect(field).to_have_value("nobody")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    given(place, INPUTS / "scene-3-objects.png")
     look(place)
     expect(line(place)).to_contain_text("nobody")
 
@@ -289,7 +293,7 @@ def test_a_name_that_fits_nothing_breaks_nothing(page: Page, server: Server):
 def test_questions_about_a_picture_are_a_conversation(page: Page, server: Server):
     place = tab(page, server, "image")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    given(place, INPUTS / "scene-3-objects.png")
     choose(page, place, "starter-vision-chat")
     words = place.get_by_label("Question").locator("visible=true")
     for number, question in enumerate(("How many shapes are there?", "What is the background?"), 1):
@@ -307,7 +311,7 @@ def test_questions_about_a_picture_are_a_conversation(page: Page, server: Server
 def test_what_is_behind_the_objects_is_shown_when_asked_for(page: Page, server: Server):
     place = tab(page, server, "image")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    given(place, INPUTS / "scene-3-objects.png")
     choose(page, place, "starter-segmenter")
     expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Segment")
     look(place)
@@ -325,20 +329,19 @@ def test_a_result_of_before_has_its_boxes_where_they_were(page: Page, server: Se
     boxes = place.locator(".ic-box")
     styles = []
     for path in (INPUTS / "scene-3-objects.png", tmp_path / "wide.png"):
-        place.locator("input[type=file]").first.set_input_files(path)
-        page.wait_for_timeout(600)
+        given(place, path)
         look(place)
         expect(boxes).to_have_count(3 if "3" in path.name else 1)
-        styles.append(boxes.first.get_attribute("style"))
+        styles.append(boxes.first.get_attribute("style") or "")
     place.locator(".ic-strip button").nth(1).click()
     expect(boxes).to_have_count(3)
-    assert boxes.first.get_attribute("style") == styles[0]
+    expect(boxes.first).to_have_attribute("style", styles[0])
 
 
 def test_a_small_picture_fills_its_place(page: Page, server: Server):
     place = tab(page, server, "image")
     ready(place, "starter-detector")
-    place.locator("input[type=file]").first.set_input_files(INPUTS / "scene-3-objects.png")
+    given(place, INPUTS / "scene-3-objects.png")
     look(place)
     expect(place.locator(".ic-box")).to_have_count(3)
     canvas = place.locator(".ic-canvas").locator("visible=true").first.bounding_box()
@@ -361,32 +364,29 @@ def test_a_question_is_asked_of_each_of_many_pictures(page: Page, server: Server
     place = tab(page, server, "image")
     place.get_by_role("tab", name="Many pictures").first.click()
     ready(place, "starter-detector")
-    place.locator("input[type=file][multiple]").set_input_files(
-        [INPUTS / "scene-1-objects.png", INPUTS / "scene-3-objects.png"]
-    )
+    given(place, INPUTS / "scene-1-objects.png", INPUTS / "scene-3-objects.png")
     choose(page, place, "starter-vision-chat")
     place.get_by_label("Question for each picture").fill("How many shapes are there?")
     place.get_by_role("button", name="Go through them").click()
     expect(line(place)).to_contain_text("2 pictures, 2 results")
-    assert [cell.inner_text().strip() for cell in place.get_by_role("gridcell").all()] == [
-        "scene-1-objects.png", "1", "scene-3-objects.png", "3",
-    ]  # fmt: skip
+    expect(place.get_by_role("gridcell")).to_have_text(
+        ["scene-1-objects.png", "1", "scene-3-objects.png", "3"]
+    )
 
 
 def test_of_many_pictures_it_is_told_which_are_alike(page: Page, server: Server):
     place = tab(page, server, "image")
     place.get_by_role("tab", name="Many pictures").first.click()
     ready(place, "starter-detector")
-    place.locator("input[type=file][multiple]").set_input_files(
-        [INPUTS / f"scene-{number}-objects.png" for number in (1, 3, 4, 5)]
-    )
+    given(place, *(INPUTS / f"scene-{number}-objects.png" for number in (1, 3, 4, 5)))
     choose(page, place, "starter-classifier")
     expect(place.get_by_label("What to do").locator("visible=true").first).to_have_value("Classify")
     place.get_by_label("What to do").locator("visible=true").first.click()
     page.get_by_role("option", name="Embed").click()
     place.get_by_role("button", name="Go through them").click()
     expect(line(place)).to_contain_text("4 pictures, 4 results")
-    cells = [cell.inner_text().strip() for cell in place.get_by_role("gridcell").all()]
-    rows = [cells[at : at + 3] for at in range(0, len(cells), 3)]
-    assert all(like.startswith("scene-") and like != name for name, like, _ in rows)
-    assert all(0 < float(score) < 1 for _, _, score in rows)
+    cells = place.get_by_role("gridcell")
+    picture = re.compile(r"^\s*scene-")
+    expect(cells).to_have_text([picture, picture, re.compile(r"^\s*0\.\d*[1-9]")] * 4)
+    names = [cell.strip() for cell in cells.all_inner_texts()]
+    assert all(name != like for name, like in zip(names[::3], names[1::3], strict=True))

@@ -83,12 +83,13 @@ def test_a_picture_that_goes_by_a_sound_s_name_is_a_picture(page: Page, tmp_path
 
 
 def ask(page: Page, text: str = "") -> None:
+    """Say something and wait for the whole answer."""
+    plans = page.locator("#multimodal .ic-plan")
+    before = plans.count()
     composer = page.locator("#multimodal").get_by_role("textbox", name="Message", exact=True)
     composer.fill(text)
     composer.press("Enter")
-    expect(page.locator("#multimodal .ic-plan")).to_have_count(
-        page.locator("#multimodal .ic-msg.assistant").count() or 1
-    )
+    expect(plans).to_have_count(before + 1)
 
 
 def test_what_is_sent_before_the_page_is_ready_is_answered_by_its_model(page: Page):
@@ -100,11 +101,15 @@ def test_what_is_sent_before_the_page_is_ready_is_answered_by_its_model(page: Pa
         else:
             route.continue_()
 
-    page.route(re.compile("component_server"), hold)
+    doors = re.compile("component_server")
+    page.route(doors, hold)
     page.reload()
+    page.expose_function("held", lambda: any("multimodal" in (one.request.post_data or "") for one in late))
+    page.wait_for_function("held()")
     composer = page.locator("#multimodal").get_by_role("textbox", name="Message", exact=True)
     composer.fill("Hello!")
     composer.press("Enter")
+    page.unroute(doors)
     for route in late:
         route.continue_()
     expect(page.locator("#multimodal .ic-msg.assistant .ic-plan")).to_have_count(1)

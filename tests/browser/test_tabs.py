@@ -52,13 +52,8 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
         yield page
 
 
-def scrolls(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollHeight > innerHeight"))
-
-
-def colour(page: Page, selector: str) -> str:
-    found = page.locator(selector).locator("visible=true").first
-    return str(found.evaluate("node => getComputedStyle(node).backgroundColor"))
+SCROLLS = "document.documentElement.scrollHeight > innerHeight"
+BACKGROUND = "node => getComputedStyle(node).backgroundColor"
 
 
 @pytest.mark.parametrize("size", [{"width": 1100, "height": 700}, {"width": 375, "height": 667}])
@@ -66,11 +61,11 @@ def test_the_chat_fills_the_window_and_others_scroll(page: Page, size: Any):
     page.set_viewport_size(size)
     page.reload()
     page.locator(".ic[data-ready]").wait_for()
-    assert not scrolls(page)
+    page.wait_for_function(f"!({SCROLLS})")
     expect(page.get_by_role("textbox", name="Message")).to_be_in_viewport(ratio=1)
     page.get_by_role("tab", name="Another").click()
     expect(page.get_by_role("heading", name="Another")).to_be_in_viewport()
-    assert scrolls(page)
+    page.wait_for_function(SCROLLS)
     page.mouse.wheel(0, 900)
     expect(page.get_by_role("heading", name="Another")).not_to_be_in_viewport()
     expect(page.get_by_role("tab", name="Another")).to_be_in_viewport(ratio=1)
@@ -97,7 +92,7 @@ def test_the_address_names_the_tab(page: Page):
     expect(page.get_by_role("heading", name="Another")).to_be_visible()
     page.get_by_role("tab", name="Chat").click()
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()
-    assert "tab=" not in page.url
+    page.wait_for_url(lambda url: "tab=" not in url)
 
 
 def test_an_answer_goes_on_behind_another_tab(page: Page):
@@ -110,10 +105,12 @@ def test_an_answer_goes_on_behind_another_tab(page: Page):
 
 def test_light_and_dark_are_switched_everywhere_and_remembered(page: Page):
     page.get_by_role("tab", name="Another").click()
-    light = colour(page, "gradio-app"), colour(page, "#tab-another .block:has(textarea)")
+    places = [page.locator("gradio-app"), page.locator("#tab-another .block:has(textarea)").first]
+    light = [place.evaluate(BACKGROUND) for place in places]
     page.get_by_role("button", name="Switch between light and dark").click()
-    dark = colour(page, "gradio-app"), colour(page, "#tab-another .block:has(textarea)")
-    assert not set(light) & set(dark)
+    for place in places:
+        for colour in light:
+            expect(place).not_to_have_css("background-color", colour)
     page.reload()
     expect(page.locator("body")).to_have_class("dark")
 
