@@ -6,6 +6,7 @@ import wave
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -94,22 +95,22 @@ def ask(page: Page, text: str = "") -> None:
 
 def test_what_is_sent_before_the_page_is_ready_is_answered_by_its_model(page: Page):
     late: list[Route] = []
+    said = Event()
 
     def hold(route: Route) -> None:
-        if '"boot"' in (route.request.post_data or ""):
+        if not said.is_set() and '"boot"' in (route.request.post_data or ""):
             late.append(route)
         else:
             route.continue_()
 
-    doors = re.compile("component_server")
-    page.route(doors, hold)
+    page.route(re.compile("component_server"), hold)
     page.reload()
     page.expose_function("held", lambda: any("multimodal" in (one.request.post_data or "") for one in late))
     page.wait_for_function("held()")
     composer = page.locator("#multimodal").get_by_role("textbox", name="Message", exact=True)
     composer.fill("Hello!")
     composer.press("Enter")
-    page.unroute(doors)
+    said.set()
     for route in late:
         route.continue_()
     expect(page.locator("#multimodal .ic-msg.assistant .ic-plan")).to_have_count(1)
