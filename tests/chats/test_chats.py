@@ -115,13 +115,14 @@ async def test_a_failed_reply_says_so_and_the_conversation_goes_on(service: Serv
 
 
 async def test_a_full_disk_at_the_end_is_told_and_made_good(service, session, full_disk):
-    with full_disk(), pytest.raises(StorageFailed):
-        await say(service, session, "one")
-    assert service.chats.current(session) is None
-    reply = (await service.chats.path(ANNE, session))[-1]
+    with full_disk():
+        with pytest.raises(StorageFailed):
+            await say(service, session, "one")
+        assert service.chats.current(session) is None
+        reply = (await service.chats.path(ANNE, session))[-1]
     assert (reply.status, reply.text, reply.error["code"]) == ("complete", "one ", "storage_failed")
     assert (await say(service, session, "two")).status == "complete"
-    await asyncio.sleep(0.05)
+    await asyncio.wait([service.chats._unstored._task], timeout=30)
     (kept, _), stored = await service.chats.history(ANNE, session), service.sessions.path(session)
     assert kept == stored
     assert (stored[1].status, stored[1].text, stored[1].error) == ("complete", "one ", None)

@@ -34,8 +34,9 @@ def test_leaving_does_no_more_of_the_work():
     with Behind[int, int](work) as behind:
         behind.hand([1])
         begun.wait(10)
-        behind._waiting.append(behind._thread.submit(lambda: [work(2)]))
-        threading.Timer(0.05, go.set).start()
+        second = behind._thread.submit(lambda: [work(2)])
+        second.add_done_callback(lambda _: go.set())
+        behind._waiting.append(second)
     assert done == [1]
 
 
