@@ -1,9 +1,11 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from inference_chat import runners, service
 from inference_chat.errors import InvalidRequest, ModelNotFound, RateLimited
+from inference_chat.pool import Pool
 from inference_chat.service import Service
 from tests import tiny
 from tests.fakes import ANNE, BERT, FAMILIES, running
@@ -19,23 +21,39 @@ async def test_two_services_one_after_another(tmp_path: Path, tiny_llama: Path):
             assert service.notices == ()
 
 
-async def test_it_is_ready_once_the_default_model_was_loaded(tmp_path: Path, tiny_llama: Path, monkeypatch):
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The warm-up begins at once, and loads nothing until this is set."""
+    event, warm = asyncio.Event(), Pool.warm
+
+    async def held(self: Pool) -> None:
+        await event.wait()
+        await warm(self)
+
     monkeypatch.setattr(service, "WARM_UP_DELAY", 0)
+    monkeypatch.setattr(Pool, "warm", held)
+    return event
+
+
+async def test_it_is_ready_once_the_default_model_was_loaded(
+    tmp_path: Path, tiny_llama: Path, asked: asyncio.Event
+):
     async with running(tmp_path, one_model(tmp_path / "models", tiny_llama)) as running_service:
         assert not running_service.ready()[0]
+        asked.set()
         await running_service._tasks[0]
         assert running_service.ready()[0]
         await running_service.models.unload("tiny-llama")
         assert running_service.ready() == (True, "tiny-llama@1.0.0 is available")
 
 
-async def test_it_is_not_ready_when_the_default_model_cannot_be_loaded(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(service, "WARM_UP_DELAY", 0)
+async def test_it_is_not_ready_when_the_default_model_cannot_be_loaded(tmp_path: Path, asked: asyncio.Event):
     folder = tiny.card(tiny.build(tmp_path / "models" / "cut"), name="cut")
     async with running(tmp_path, tmp_path / "models", memory_limit_mb=64) as small:
         small.registry.update("cut@1.0.0", memory_estimate=1 << 40)
         assert "MEMORY_LIMIT_MB" in small.ready()[1]
     (folder / "model.safetensors").write_bytes(b"nothing")
+    asked.set()
     async with running(tmp_path, tmp_path / "models") as broken:
         await broken._tasks[0]
         ready, why = broken.ready()

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from inference_chat.service import Service
-from tests.server import Server, one_model, serving, settings
+from tests import tiny
+from tests.server import Server, serving, settings
 
 FIXED = {"max_tokens": 6, "temperature": 0}
 
@@ -108,8 +109,9 @@ def test_a_deadline_of_a_stream_is_its_last_frame(http: httpx.Client):
     assert (last["type"], last["status"], last["code"]) == ("error", 504, "timeout")
 
 
-def test_too_many_requests_are_refused(tmp_path: Path, tiny_llama: Path):
-    models = one_model(tmp_path / "models", tiny_llama)
+def test_too_many_requests_are_refused(tmp_path: Path):
+    models = tmp_path / "models"
+    tiny.card(tiny.endless(tiny.build(models / "tiny-llama", window=8192)))
     limits = {"max_concurrent_inference": 1, "max_queued_inference": 0}
     body = {"prompt": "x", "parameters": {"max_tokens": 7000, "temperature": 0}, "stream": True}
     with serving(Service(settings(tmp_path, models, **limits))) as server, server.http() as http:

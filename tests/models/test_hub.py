@@ -138,7 +138,7 @@ def test_a_stopped_download_goes_on_where_it_stopped(
     size = inspect(large).file_size
     remote.pause = 0.02
     downloads.start(RECORD)
-    until(lambda: remote.sent > size // 3)
+    until(lambda: downloads.of(RECORD)["done"] > size // 3)
     told = downloads.of(RECORD)
     assert told["bytes_per_second"] > 0
     assert 0 < told["done"] < told["total"]

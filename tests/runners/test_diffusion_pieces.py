@@ -1,12 +1,13 @@
 """A long call in pieces: its own modes and random numbers, its clean-up, one step at a time in a lane."""
 
-import time
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from inference_chat.runners.diffusion import pieces as of_calls
 from inference_chat.runners.diffusion.pieces import PIECE_SECONDS, Lane, Pieces, breathe, pause
 
 
@@ -104,10 +105,23 @@ def test_within_a_step_nobody_else_enters_the_lane():
     assert order == ["a in", "a out", "b in", "b out"]
 
 
-def test_layers_give_the_turn_away_only_when_others_have_waited():
+@pytest.fixture
+def long_work(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Something during which others have waited long enough; nothing else takes any time."""
+    now = 0.0
+
+    def work() -> None:
+        nonlocal now
+        now += PIECE_SECONDS * 1.2
+
+    monkeypatch.setattr(of_calls, "time", SimpleNamespace(monotonic=lambda: now))
+    return work
+
+
+def test_layers_give_the_turn_away_only_when_others_have_waited(long_work: Callable[[], None]):
     def slow() -> None:
         for _ in range(3):
-            time.sleep(PIECE_SECONDS * 1.2)
+            long_work()
             breathe()
 
     def quick() -> None:
@@ -123,10 +137,10 @@ def test_outside_of_a_call_nothing_happens():
     breathe()
 
 
-def test_a_layer_under_autocast_keeps_the_turn():
+def test_a_layer_under_autocast_keeps_the_turn(long_work: Callable[[], None]):
     def slow() -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            time.sleep(PIECE_SECONDS * 1.2)
+            long_work()
             breathe()
 
     assert list(pieces(slow)) == []

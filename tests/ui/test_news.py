@@ -2,24 +2,38 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
-from inference_chat import runners
+from inference_chat import runners, ui
 from inference_chat.chats.turns import Turn
 from inference_chat.jobs import Job
 from inference_chat.schema import Options, Request, now
+from inference_chat.service import Service
 from inference_chat.sessions.messages import ChatMessage
 from inference_chat.ui import news
 from inference_chat.ui.news import ended
+from tests import tiny
 from tests.fakes import ANNE, FAMILIES, running
-from tests.server import Server, one_model
+from tests.server import Server, one_model, serving, settings
 
 REQUEST = Request(model="m@1", prompt="x", options=Options())
 REPLY = ChatMessage(id="m", session_id="s", role="assistant", content="", created_at=now())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Its model writes until somebody stops it."""
+    folder = tmp_path_factory.mktemp("server")
+    tiny.card(tiny.endless(tiny.build(folder / "models" / "tiny-llama", window=8192)))
+    service = Service(settings(folder, folder / "models"))
+    with serving(service, ui.build(service), **ui.MOUNT) as running:
+        running.call(service.models.load("tiny-llama"))
+        yield running
 
 
 @pytest.fixture
@@ -28,15 +42,23 @@ def session(server: Server) -> str:
         return str(http.post("/chat/start", json={"settings": {"temperature": 0}}).json()["session_id"])
 
 
-def told(server: Server, session: str, *send: dict[str, Any]) -> list[Any]:
+def page(server: Server, session: str) -> ClientConnection:
+    return connect(f"{server.ws}/chat/{session}/ws?view=page")
+
+
+def heard_by(socket: ClientConnection) -> Iterator[Any]:
     """What a page hears until a reply has ended."""
-    with connect(f"{server.ws}/chat/{session}/ws?view=page") as socket:
-        frames = [json.loads(socket.recv(30))]
-        for item in send:
-            socket.send(json.dumps(item))
-        while not frames[-1].get("done"):
-            frames.append(json.loads(socket.recv(30)))
-    return frames
+    done = False
+    while not done:
+        yield (frame := json.loads(socket.recv(30)))
+        done = frame.get("done", False)
+
+
+def told(server: Server, session: str, said: dict[str, Any]) -> list[Any]:
+    """What a page hears that says something, until it is answered."""
+    with page(server, session) as socket:
+        socket.send(json.dumps(said))
+        return list(heard_by(socket))
 
 
 def test_a_page_hears_a_reply_grow_and_gets_the_conversation_at_its_end(server: Server, session: str):
@@ -58,13 +80,17 @@ def test_blocks_that_a_page_has_are_not_sent_again(server: Server, session: str)
 
 def test_a_page_that_comes_in_mid_answer_hears_all_of_it(server: Server, session: str):
     with server.http() as http:
-        say = {"content": "Hi", "settings": {"max_tokens": 200}, "stream": True}
+        say = {"content": "Hi", "settings": {"max_tokens": 8000}, "stream": True}
         with http.stream("POST", f"/chat/{session}/message", json=say) as stream:
             lines = stream.iter_lines()
             next(line for line in lines if '"token"' in line)
-            ready, first, *_, last = told(server, session)
+            with page(server, session) as socket:
+                heard = heard_by(socket)
+                ready, first = next(heard), next(heard)
+                socket.send(json.dumps({"type": "stop"}))
+                *_, last = heard
     assert (ready["writing"], first["from"]) == (first["reply"], 0)
-    assert last["messages"][-1]["finish_reason"] == "length"
+    assert last["messages"][-1]["finish_reason"] == "cancelled"
 
 
 async def test_a_reply_that_ends_while_its_conversation_is_read_is_followed(
