@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,8 +74,8 @@ class Person:
         self._worker, self._runner, self._alone = worker, runner, alone
         self._said: tuple[Message, ...] = ()
 
-    async def talk(self, account: Account, until: float) -> None:
-        while time.monotonic() < until:
+    async def talk(self, account: Account, over: Callable[[], bool]) -> None:
+        while not over():
             asked = self._next()
             how = self._chance.choice(("stays", "stays", "stays", "stops", "leaves"))
             try:
@@ -146,8 +147,10 @@ def _alone(folder: Path, dtype: str) -> TextRunner:
     return runner
 
 
-async def soak(folder: Path, seconds: float, people: int = PEOPLE, dtype: str = "float32") -> Account:
-    """What came of so many seconds with the model in a folder."""
+async def soak(
+    folder: Path, seconds: float, people: int = PEOPLE, dtype: str = "float32", requests: int = 0
+) -> Account:
+    """What came of so many seconds with a model, or of up to four times as many for so many `requests`."""
     import torch
 
     worker, account = Worker(), Account()
@@ -157,9 +160,14 @@ async def soak(folder: Path, seconds: float, people: int = PEOPLE, dtype: str = 
     batch = runner._engine
     assert isinstance(batch, Batch)
     batch.kept = Kept(KEPT)
-    until = time.monotonic() + seconds
+    began = time.monotonic()
+
+    def over() -> bool:
+        enough = 1 if sum(account.ended.values()) >= requests else 4
+        return time.monotonic() - began >= enough * seconds
+
     persons = [Person(number, worker, runner, alone) for number in range(people)]
-    talks = asyncio.gather(*(person.talk(account, until) for person in persons))
+    talks = asyncio.gather(*(person.talk(account, over) for person in persons))
     while not talks.done():
         account.memory.append(psutil.Process().memory_info().rss)
         account.batched.append(len(batch))

@@ -296,7 +296,11 @@ def test_a_size_that_does_not_fit_into_memory_is_refused(
         drawn(painter, draw())
 
 
-def test_large_pictures_are_decoded_in_tiles_by_a_copy(painter: DiffusionRunner):
+def test_large_pictures_are_decoded_in_tiles_by_a_copy(
+    painter: DiffusionRunner, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(plans, "memory_free", lambda: 1 << 40)
+
     def planned(**size: Any) -> plans.Plan:
         return plans.plan(painter._pipe, "draw", draw(**size), "tiny", painter._meter, 30)
 
