@@ -201,6 +201,25 @@ def test_models_named_at_once_stay(page: Page, server: Server, monkeypatch: pyte
     expect(place.locator(".token")).to_have_text(["one", "two", "nobody"])
 
 
+def test_a_task_chosen_while_the_one_before_is_looked_up_counts(
+    page: Page, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    names, slow = compare._Panel._names, [1.5]
+
+    def found(*given: Any) -> list[str]:
+        time.sleep(slow.pop() if slow else 0)
+        return names(*given)
+
+    place = opened(page, server, CHAT)
+    monkeypatch.setattr(compare._Panel, "_names", found)
+    for task in ("Object detection", "Depth estimation"):
+        place.get_by_label("Task").first.click()
+        page.keyboard.press("Control+A")
+        page.keyboard.type(task)
+        page.keyboard.press("Enter")
+    expect(place.locator(".token").first).to_have_text(re.compile("dptfordepthestimation"))
+
+
 def test_two_maps_lie_one_over_the_other_on_a_phone_too(page: Page, server: Server):
     page.set_viewport_size({"width": 375, "height": 700})
     place = opened(page, server, "task=depth-estimation")
