@@ -296,20 +296,6 @@ def test_a_size_that_does_not_fit_into_memory_is_refused(
         drawn(painter, draw())
 
 
-def test_large_pictures_are_decoded_in_tiles_by_a_copy(
-    painter: DiffusionRunner, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(plans, "memory_free", lambda: 1 << 40)
-
-    def planned(**size: Any) -> plans.Plan:
-        return plans.plan(painter._pipe, "draw", draw(**size), "tiny", painter._meter, 30)
-
-    assert planned(width=1024, height=1024).tiled
-    assert not planned().tiled
-    drawn(painter, draw())
-    assert not painter._pipe.vae.use_tiling
-
-
 def test_the_end_of_a_long_prompt_is_told(painter: DiffusionRunner):
     events = drawn(painter, draw("x" * 77 + " and a mermaid"))
     assert "this was left out: and a mermaid" in finished(events).notes[0]

@@ -245,3 +245,15 @@ def test_patience_is_the_operators(filmer: DiffusionRunner, monkeypatch: pytest.
 
 def test_totals_are_steps_and_the_decoding():
     assert Cost(step=2.0, longest=1.0, decoding=5.0).total(10) == 25.0
+
+
+def test_large_pictures_are_decoded_in_tiles_by_a_copy(tmp_path: Path):
+    painter = steady(open_runner(build("StableDiffusion", tmp_path / "painter")))
+
+    def planned(**size: Any) -> plans.Plan:
+        return plans.plan(painter._pipe, "draw", draw(**size), "tiny", painter._meter, 30)
+
+    assert planned(width=1024, height=1024).tiled
+    assert not planned().tiled
+    drawn(painter, draw())
+    assert not painter._pipe.vae.use_tiling
