@@ -20,7 +20,7 @@ from .album import Album
 from .choice import Choice, choice, does_of, wants
 from .parts import EVENT, QUIET, caller, done, examples, failed, status, told
 from .presets import INPUTS
-from .running import Running, following
+from .running import Running, following, over
 
 NOT_SHOWN = frozenset({"n", "logprobs", "response_format"})
 """Parameters of texts whose results the view has no place for."""
@@ -106,7 +106,7 @@ def looking(service: Service, look: Look) -> None:
         turns = talks.about(page, picture)
         job = await service.infer(who, group=look.group, **asked, **talk.asked(picture, turns, text))
         async for line, value in following(job, running.of(request)):
-            if isinstance(value, dict) and "output" in value:
+            if over(value):
                 value |= talk.told(turns, text)
                 talks.add(page, picture, talk.Turn(text, str(value["output"].get("text", ""))))
                 yield line, value, ""
@@ -155,7 +155,7 @@ def making(service: Service, make: Make) -> None:
         asked = {"task": task, "model": model, "prompt": text, "media": media, "parameters": given}
         job = await service.infer(who, group=make.group, **asked)
         async for line, value in following(job, running.of(request)):
-            if isinstance(value, dict) and "output" in value:  # until the run is over no other press is heard
+            if over(value):  # until the run is over no other press is heard
                 try:
                     await album.keep(service, make.group, who, value)
                 except StorageFailed as error:

@@ -44,3 +44,8 @@ async def following(job: Job, begin: Callable[[Job], None]) -> AsyncIterator[Any
         yield done("Stopped. What was found until then is shown."), value
     else:
         yield done(result.summary(value["output"])), value
+
+
+def over(value: Any) -> bool:
+    """Whether a view that `following` gives is the last one, with the result."""
+    return isinstance(value, dict) and "output" in value
