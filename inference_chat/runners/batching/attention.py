@@ -17,6 +17,9 @@ from .slot import Slot
 
 NAME = "inference_chat_batch"
 """Its name in transformers' table. It is in no table of masks, so that models build none for it."""
+ROWS, WORTH = 4, 1 << 16
+"""Rows of one question for which torch's kernel is quickest, and numbers of the keys from which on fewer are
+filled up to them."""
 
 
 class How(NamedTuple):
@@ -148,16 +151,14 @@ class Step:
         import torch
 
         attention = torch.nn.functional.scaled_dot_product_attention
-        heads, count, width = query.shape
+        heads, count, _ = query.shape
         whole = how.window is None or count == 1 or self._pieces[number].end <= how.window
         if how.plain and whole and products.quicker(query, keys[0]):
             seen = products.attended(query, keys[0], values[0], how.scale)
             if seen is not None:
                 return seen
         if how.plain and count == 1:
-            # The heads of a group ask the same keys, as rows of one question: nothing is copied for them.
-            rows = query.reshape(1, keys.shape[1], -1, width)
-            return attention(rows, keys, values, scale=how.scale).reshape(1, heads, -1)
+            return _alone(query, keys, values, how.scale)
         mask = self._mask(number, query, how.window)
         if not how.plain:
             return _spelled_out(query, keys[0], values[0], mask, how).transpose(0, 1)
@@ -180,6 +181,24 @@ class Step:
 def _stretch(piece: Piece, window: int | None) -> int:
     """The first token that a piece can see."""
     return 0 if window is None else max(0, piece.slot.read - window + 1)
+
+
+def _alone(query: Any, keys: Any, values: Any, scale: float | None) -> Any:
+    """What one token sees, by torch's kernel: (1, query heads, numbers).
+
+    The heads of a group ask the same keys, as rows of one question. Where those are few and the processor
+    multiplies bfloat16, some are asked again: the kernel needs up to twice the time for one row that it
+    needs for four, and a fifth more for three.
+    """
+    import torch
+
+    heads, _, width = query.shape
+    rows = query.reshape(1, keys.shape[1], -1, width)
+    asking = rows.shape[2]
+    if asking < ROWS and keys.numel() >= WORTH and products.at_hand(query):
+        rows = torch.cat((rows, rows[:, :, :1].expand(-1, -1, ROWS - asking, -1)), 2)
+    found = torch.nn.functional.scaled_dot_product_attention(rows, keys, values, scale=scale)
+    return found[:, :, :asking].reshape(1, heads, -1)
 
 
 def _exactly(query: Any, keys: Any, values: Any, mask: Any, how: How) -> Any:

@@ -20,9 +20,9 @@ LEAST, MOST = 16, 128
 """Tokens that ask in one product; with more of them, more is computed that they must not see."""
 WORTH = 1 << 22
 """Multiplications for which it is worth the calls."""
-ALONE, SHARED = 1 << 17, 1 << 19
-"""Numbers of the keys for which it is, if one token asks: with a key head for each head, which the kernel
-multiplies slowest, and with heads that share them."""
+ALONE, SHARED = 1 << 19, 1 << 20
+"""Numbers of the keys for which it is, if one token asks: with a key head for each head, and with heads that
+share them."""
 
 
 @cache
@@ -33,12 +33,17 @@ def supported() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def at_hand(query: Any) -> bool:
+    """Whether a query is in bfloat16, on a processor that multiplies it."""
+    import torch
+
+    return query.dtype is torch.bfloat16 and query.device.type == "cpu" and supported()
+
+
 def quicker(query: Any, keys: Any) -> bool:
     """Whether this is the quicker way for a query (heads, tokens, numbers) that looks at keys (key heads,
     tokens seen, numbers)."""
-    import torch
-
-    if query.dtype is not torch.bfloat16 or query.device.type != "cpu" or not supported():
+    if not at_hand(query):
         return False
     (heads, count, width), (groups, seen, _) = query.shape, keys.shape
     if count == 1:

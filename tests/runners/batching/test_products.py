@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from inference_chat.runners.batching import products
+from inference_chat.runners.batching import attention, products
 from inference_chat.runners.batching.attention import How, Piece, Step
 from inference_chat.runners.batching.products import attended, quicker
 from inference_chat.runners.batching.slot import Shape, Slot
@@ -90,7 +90,7 @@ def test_a_window_is_kept(window: int, seen: int):
 def stepped(query: Any, keys: Any, values: Any, how: How) -> Any:
     """What the last tokens of a text see in a step, the tokens before them having been read."""
     count, total = query.shape[1], keys.shape[1]
-    slot = Slot(Shape(1, GROUPS, WIDTH, WIDTH, torch.bfloat16, torch.device("cpu")), range(total))
+    slot = Slot(Shape(1, len(keys), WIDTH, WIDTH, torch.bfloat16, torch.device("cpu")), range(total))
     with torch.inference_mode():
         slot.reserve(total)
         slot.read = total - count
@@ -107,4 +107,23 @@ def test_it_is_for_long_texts_in_bfloat16():
     assert not quicker(query, keys[:, :120])
     assert not quicker(query.float(), keys)
     assert not quicker(query[:, :1], keys)
-    assert quicker(query[:, :1], texts(1, 2000, groups=HEADS)[1])
+    assert quicker(query[:, :1], texts(1, 6000, groups=HEADS)[1])
+    assert not quicker(query[:, :1], texts(1, 6000)[1])
+
+
+@BFLOAT16
+@pytest.mark.parametrize("groups", [1, GROUPS, 3, HEADS])
+def test_rows_that_are_asked_again_change_nothing(monkeypatch: pytest.MonkeyPatch, groups: int):
+    """Six, three, two rows and one, of which four are made."""
+    given = texts(1, 700, groups=groups)
+    kernel, asked = torch.nn.functional.scaled_dot_product_attention, []
+
+    def noting(query: Any, *args: Any, **kwargs: Any) -> Any:
+        asked.append(query.shape[2])
+        return kernel(query, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", noting)
+    for worth in (1 << 30, 0):
+        monkeypatch.setattr(attention, "WORTH", worth)
+        assert error(stepped(*given, HOW), wanted(*given)) < 0.01
+    assert asked[::2] == [HEADS // groups, max(4, HEADS // groups)]
