@@ -8,9 +8,12 @@ from typing import Any, Protocol
 
 GROUP = 32
 """Weights of four bits that share a scale and a zero."""
-ROWS, SOME, MANY = 4, 16, 32
-"""Rows of a packed product are made a multiple of the first up to 16 of them, of the second up to 128, then
-of the third: oneDNN makes and keeps code for each number of them, half a megabyte and some milliseconds."""
+ROWS, ONCE, SOME, MANY = 4, 6, 16, 32
+"""Rows of a packed product are at least the first, or the second, of which oneDNN still reads the weights
+once only; else a multiple of the first up to 16 of them, of the third up to 128, then of the fourth: oneDNN
+makes and keeps code for each number of them, half a megabyte and some milliseconds."""
+LARGE = 1 << 20
+"""Weights of a layer from which on four rows are multiplied sooner than one, by up to a fifth."""
 
 
 class Layout(Protocol):
@@ -37,10 +40,18 @@ class Layout(Protocol):
         """Forget what was laid out."""
 
 
+def filled(x: Any, rows: int) -> Any:
+    """At least so many rows, the last of zeros."""
+    import torch
+
+    more = rows - len(x)
+    return torch.cat((x, x.new_zeros((more, *x.shape[1:])))) if more > 0 else x
+
+
 def _padded(rows: int) -> int:
     """How many rows are multiplied instead of so many."""
-    if rows == 1:
-        return 1
+    if ROWS < rows <= ONCE:
+        return ONCE
     grain = ROWS if rows <= 16 else SOME if rows <= 128 else MANY
     return -(-rows // grain) * grain
 
@@ -88,15 +99,17 @@ def layouts() -> dict[str, type[Layout]]:
 
     class Packed(Made):
         """oneDNN's own layout, lossless: until it is made again the plain weights give the same numbers, in
-        float32 but for the order of sums."""
+        float32 but for the order of sums. `least` rows are multiplied where one is given."""
 
         def __init__(self, weights: Sequence[Any], bias: Any) -> None:
             super().__init__(weights, bias)
             given = torch.randn((2, weights[0].shape[1]), generator=torch.Generator().manual_seed(2))
             given = given.to(weights[0].dtype)
             with torch.inference_mode():
-                # Whether one row alone is summed in another order than beside others.
-                self._never_one = not torch.equal(self._product(given[:1])[0], self._product(given)[0])
+                # One row alone may be summed in another order than beside others.
+                same = torch.equal(self._product(given[:1])[0], self._product(given)[0])
+            large = sum(weight.numel() for weight in weights) >= LARGE
+            self.least = ROWS if large or not same else 1
 
         def _laid(self, weight: Any) -> tuple[Any, ...]:
             if weight.dtype is torch.bfloat16 and not ops._is_mkldnn_bf16_supported():
@@ -107,11 +120,11 @@ def layouts() -> dict[str, type[Layout]]:
             if not self._made:
                 return self.plainly(x)
             count = x.numel() // x.shape[-1]
-            more = (ROWS if count == 1 and self._never_one else _padded(count)) - count
-            if not more:
+            rows = self.least if count == 1 else _padded(count)
+            if rows == count:
                 return self._product(x)
-            rows = torch.cat((x.reshape(count, -1), x.new_zeros((more, x.shape[-1]))))
-            return self._product(rows)[:count].view(*x.shape[:-1], -1)
+            found = self._product(filled(x.reshape(count, -1), rows))
+            return found[:count].view(*x.shape[:-1], -1)
 
         def _product(self, x: Any) -> Any:
             return ops._linear_pointwise(x, *self._made, self._bias, "none", [], "")

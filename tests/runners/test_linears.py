@@ -11,7 +11,7 @@ import torch
 from inference_chat.runners.batching import Batch
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
-from inference_chat.runners.layouts import ROWS, layouts
+from inference_chat.runners.layouts import ONCE, ROWS, layouts
 from inference_chat.runners.linears import at_once, rearrange
 from inference_chat.runners.text import TextRunner
 from tests.runners.models import answer, build, open_runner
@@ -177,10 +177,11 @@ SIZES = [(48, 96), (64, 64), (576, 192), (1536, 576), (2048, 64), (2048, 256), (
 COUNTS = [*range(1, 41), 100, 300]
 
 
-def packed(inputs: int, outputs: int, *, bias: bool = False) -> Any:
+def packed(inputs: int, outputs: int, *, bias: bool = False, dtype: torch.dtype = torch.float32) -> Any:
     """A layer in oneDNN's layout."""
     torch.manual_seed(inputs)
-    return layouts()["auto"]([torch.randn(outputs, inputs)], torch.randn(outputs) if bias else None)
+    weights = [torch.randn(outputs, inputs).to(dtype)]
+    return layouts()["auto"](weights, torch.randn(outputs).to(dtype) if bias else None)
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), SIZES)
@@ -220,7 +221,17 @@ def test_few_numbers_of_rows_are_multiplied(monkeypatch: pytest.MonkeyPatch):
     for count in range(1, 301):
         layer(torch.randn(count, 48))
     assert len(set(seen)) <= 20
-    assert all(count == 1 or count % ROWS == 0 for count in seen)
+    assert all(count in (1, ONCE) or count % ROWS == 0 for count in seen)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=BFLOAT16)])
+@pytest.mark.parametrize(("outputs", "least"), [(100, 1), (2048, ROWS)])
+def test_one_row_goes_as_four_by_a_large_layer(outputs: int, least: int, dtype: torch.dtype):
+    layer = packed(512, outputs, dtype=dtype)
+    assert layer.least == least
+    rows = torch.randn(9, 512).to(dtype)
+    with torch.inference_mode():
+        assert torch.equal(layer(rows[3]), layer(rows)[3])
 
 
 FAMILIES_AT_WHOLE = ("Llama", "GPT2", "OPT", "Gemma2", "Bloom", "Lfm2")

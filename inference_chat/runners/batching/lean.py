@@ -8,6 +8,7 @@ used for classes whose layers are known to be like that, and only where a trial 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..layouts import filled
 from ..linears import at_once
 from .attention import PLAN, How
 from .given import Part, placed
@@ -59,6 +60,7 @@ class Lean:
         self._turns = body.rotary_emb
         self._norm = _norm(body.norm)
         self._layers = [_layer(number, layer, hows[number]) for number, layer in enumerate(body.layers)]
+        self._least: int = getattr(self._layers[0].gates, "least", 1)
         # Nobody looks at what the last layer makes of tokens whose logits are not asked for. With a window,
         # what a piece sees is cut for its first token.
         last = self._layers[-1]
@@ -75,16 +77,19 @@ class Lean:
         """Logits (1, tokens kept, vocabulary) for tokens and positions (1, tokens)."""
         x = placed(self._embed(input_ids[0]), given)
         cos, sin = self._turned(x, position_ids)
-        kept = rows_kept(logits_to_keep)
+        count, kept = len(x), rows_kept(logits_to_keep)
         attend = PLAN.get().attend
+        x = filled(x, self._least)
         for layer in self._layers:
             query, key, value = self._asked(layer, layer.before(x), cos, sin)
             if layer.number == self._narrow:
-                query, x = query[:, kept], x[kept]
+                query, x = query[:, kept], x[:count][kept]
+                x, count = filled(x, self._least), len(x)
             seen = attend(layer.number, query, key, value, layer.how)
-            x = layer.out(seen.reshape(len(x), -1)).add_(x)
+            x = layer.out(filled(seen.reshape(count, -1), self._least)).add_(x)
             gate, up = layer.gates(self._shared(layer.after(x))).chunk(2, -1)
             x = layer.down(layer.act(gate).mul_(up)[: len(x)]).add_(x)
+        x = x[:count]
         if self._narrow is None:
             x = x[kept]
         return Found(self._head(self._norm(x))[None])
@@ -111,8 +116,8 @@ class Lean:
         return cos[0, :, None], torch.cat((-sin[0, :, None, :half], sin[0, :, None, half:]), -1)
 
     def _asked(self, layer: _Layer, x: Any, cos: Any, sin: Any) -> tuple[Any, Any, Any]:
-        """Query, key and value (heads, tokens, numbers)."""
-        found = layer.qkv(x).view(len(x), -1, self._width)
+        """Query, key and value (heads, tokens, numbers); there may be more rows than tokens."""
+        found = layer.qkv(x)[: len(cos)].view(len(cos), -1, self._width)
         turning = found[:, : self._heads + self._keys]
         if layer.normed is not None:
             turning = layer.normed(turning, self._heads)

@@ -1,5 +1,6 @@
 """The forward pass that is written out gives the logits of transformers' own, or is not used."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from inference_chat.runners.batching import Batch, opened
 from inference_chat.runners.batching.attention import Piece
 from inference_chat.runners.batching.batch import forward
 from inference_chat.runners.batching.lean import CLASSES, Lean
+from inference_chat.runners.layouts import ROWS
 from tests.runners.models import build, open_runner
 from tests.runners.test_linears import BFLOAT16
 
@@ -53,10 +55,24 @@ def test_what_follows_pieces_of_several_texts_is_the_same(tmp_path: Path, family
     """Of the last layer only their last tokens are computed."""
     folder = build(family, tmp_path / family)
     batch = opened(model_of(folder), 0)
+    followed(batch, plain(folder), ((25,), (3, 14, 1), (2, 1), (1, 1, 7)))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_fewer_rows_than_four_are_filled_up_for_large_layers(tmp_path: Path, family: str):
+    folder = build(family, tmp_path / family, intermediate_size=11008)
+    batch = open_runner(folder)._engine
+    assert isinstance(batch, Batch)
+    assert isinstance(batch.reader, Lean)
+    assert batch.reader._least == ROWS
+    followed(batch, plain(folder), ((1,), (24,), (1, 1), (2,), (1, 3), (1,)))
+
+
+def followed(batch: Batch, wanted: Any, steps: Sequence[Sequence[int]]) -> None:
+    """Texts are read in such pieces, and what follows each is what is wanted."""
     slots = [batch.apart(IDS) for _ in range(3)]
-    wanted = plain(folder)
     with torch.inference_mode():
-        for counts in ((25,), (3, 14, 1), (2, 1), (1, 1, 7)):
+        for counts in steps:
             pieces = [Piece(slot, count) for slot, count in zip(slots, counts, strict=False)]
             found = forward(batch.reader, pieces)
             for piece in pieces:
