@@ -169,10 +169,6 @@ def tables(field: Field, columns: Columns) -> str:
     return "\n".join(rows)
 
 
-def load() -> str:
-    return f"Load of the machine while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
-
-
 async def measure(place: Path, only: Sequence[str], streams: Sequence[int], rounds: int, llama: str) -> None:
     threads = Settings().cpu_threads
     note = shown if streams else section
@@ -189,7 +185,7 @@ async def measure(place: Path, only: Sequence[str], streams: Sequence[int], roun
                 "(`tests/bench/bench_batching.py`). Tokens per second of all streams together, by their "
                 "number: the engine's end to end through the service, transformers' over HTTP, llama.cpp's "
                 "by its library alone. Below, how many times as quick the engine is."
-                f"\n\n{tables(who, found)}\n\n{load()}",
+                f"\n\n{tables(who, found)}",
             )
 
 

@@ -6,7 +6,6 @@ threads of one do not slow the other; each answer of both is compared word by wo
 
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -226,8 +225,7 @@ def main() -> None:
         + "\n".join(rows)
         + (f"\n\nFirst token of starter-chat, loading included: {first:.2f} s (goal: 1 s)." if first else "")
         + f"\n\nMemory after unloading a model of {size >> 20} MiB: {kept[2] >> 20} MiB the third time, "
-        f"{kept[-1] >> 20} MiB after {CYCLES} times. "
-        f"Load of the machine while measuring: {os.getloadavg()[0]:.1f}.",
+        f"{kept[-1] >> 20} MiB after {CYCLES} times.",
     )
 
 

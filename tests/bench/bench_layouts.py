@@ -4,7 +4,6 @@
 one thread, weights as they are and packed in turns; attention is the same with both.
 """
 
-import os
 import statistics
 import tempfile
 from pathlib import Path
@@ -85,12 +84,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = build(Path(name) / "model")
         rows = [row for dtype in ("float32", "bfloat16") for row in measure(folder, dtype)]
-    load = f"Load of the machine while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
     section(
         "What packed weights gain",
         "A random Llama of 120 million parameters, 1 thread, milliseconds; medians of "
         f"{ROUNDS} rounds in turns (`tests/bench/bench_layouts.py`).\n\n"
-        "| | as they are | packed | times as quick |\n|---|---|---|---|\n" + "\n".join(rows) + f"\n\n{load}",
+        "| | as they are | packed | times as quick |\n|---|---|---|---|\n" + "\n".join(rows),
     )
 
 

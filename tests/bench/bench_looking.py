@@ -5,7 +5,6 @@ parameters, a language half of 135), in bfloat16 on one thread, as speed does no
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -182,8 +181,7 @@ def measure(place: Path, rounds: int) -> str:
         f"| {ASKERS} pictures asked about at once, {WRITTEN} tokens each | {whole['alone']:.1f} s | "
         f"{whole['beside']:.1f} s ({more:.2f} ×) |\n"
         "| longest time between two tokens of a text while a picture is looked at | "
-        f"{gap['alone']:.2f} s | {gap['beside']:.2f} s |\n\n"
-        f"Load of the machine while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
+        f"{gap['alone']:.2f} s | {gap['beside']:.2f} s |"
     )
 
 

@@ -111,9 +111,7 @@ def measure(place: Path, rounds: int) -> str:
         f"beside a program that takes a whole core; tokens a second, medians of {rounds} rounds "
         "in turns (`tests/bench/bench_neighbour.py`; goal: at least 0.67 is left). What is chosen is one "
         "thread less than there are cores (`THREADS`).\n\n"
-        "| the engine's threads | alone | beside it | left |\n|---|---|---|---|\n"
-        + "\n".join(rows)
-        + f"\n\nLoad of the machine while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
+        "| the engine's threads | alone | beside it | left |\n|---|---|---|---|\n" + "\n".join(rows)
     )
 
 

@@ -5,7 +5,6 @@ speed does not depend on training; everything runs on one thread, the contenders
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -178,8 +177,7 @@ def measure(place: Path, only: Sequence[str], rounds: int) -> None:
     told = "The same model, " + f"{threads} thread(s) (`tests/bench/bench_turns.py`). "
 
     def note(name: str, text: str) -> None:
-        load = f"Load of the machine while measuring: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores."
-        section(name, f"{told}{text}\n\n{load}")
+        section(name, told + text)
 
     if {"turns", "gaps"} & set(only):
         runner = TextRunner(inspect(folder), Placement("cpu", "bfloat16", "auto"))
