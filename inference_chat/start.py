@@ -52,10 +52,18 @@ def assemble() -> "tuple[Settings, gr.Blocks, FastAPI]":
         service = Service(settings)
     except InferenceChatError as error:
         give_up(error.detail)
+    from gradio.utils import get_upload_folder
+
     from . import ui
     from .api.app import create_app
 
-    demo = ui.build(service)
+    try:
+        demo = ui.build(service)
+    except OSError as error:  # Gradio copies the files of the examples
+        give_up(
+            f"The page cannot be made: {error.strerror or error}. Gradio keeps its files in "
+            f"{get_upload_folder()}: make room there, or name another folder in GRADIO_TEMP_DIR."
+        )
     return settings, demo, create_app(service, demo, **ui.MOUNT)
 
 

@@ -65,6 +65,15 @@ def test_a_port_in_use_is_named_with_the_variable_that_changes_it(tmp_path: Path
     assert "Traceback" not in run.stderr
 
 
+def test_a_folder_that_gradio_cannot_write_in_is_named_in_one_line(tmp_path: Path):
+    (tmp_path / "file").touch()
+    run = ended(tmp_path, GRADIO_TEMP_DIR=str(tmp_path / "file" / "folder"))
+    assert run.returncode == 2
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "GRADIO_TEMP_DIR" in run.stderr
+    assert str(tmp_path / "file") in run.stderr
+
+
 def test_an_unknown_argument_is_refused(tmp_path: Path):
     run = ended(tmp_path, *MODULE, "--share")
     assert (run.returncode, "--share" in run.stderr) == (2, True)
