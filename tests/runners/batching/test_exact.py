@@ -19,7 +19,9 @@ from tests.runners.models import FAMILIES, ONE_BY_ONE, build, open_runner
 EXPERTS = ("GptOss",)
 """What is summed for an expert depends on how many tokens it gets."""
 MODELS: dict[str, dict[str, Any]] = {name: {} for name in FAMILIES if name not in (*ONE_BY_ONE, *EXPERTS)} | {
-    "Mistral with a long window": {"sliding_window": 600}
+    "Mistral with a long window": {"sliding_window": 600},
+    "Llama with large layers": {"intermediate_size": 11008},
+    "Qwen2 with large layers": {"intermediate_size": 11008},
 }
 LENGTHS = (5, 33, 64, 130, 257, 520, 900)
 ROUNDS = 3
@@ -102,8 +104,9 @@ def three_threads() -> Iterator[None]:
 
 @EXACT
 @pytest.mark.usefixtures("three_threads")
-def test_threads_change_no_bit_where_the_forward_pass_is_written_out(tmp_path: Path):
-    batch, chance = batch_of("Llama", tmp_path, intermediate_size=1000), random.Random(5)
+@pytest.mark.parametrize("inner", [1000, 11008])
+def test_threads_change_no_bit_where_the_forward_pass_is_written_out(tmp_path: Path, inner: int):
+    batch, chance = batch_of("Llama", tmp_path, intermediate_size=inner), random.Random(5)
     assert isinstance(batch.reader, Lean)
     for length in (40, 82, 130, 232, 300):
         known, wanted = whole(batch, text(chance, length))
