@@ -15,8 +15,8 @@ from .grammar import Guide
 COLDEST = 1e-5
 """Temperatures below take the likeliest token: dividing by them leaves the range of float32."""
 
-LIKELIEST = 256
-"""Tokens that are looked at for `top_p` before all are."""
+LIKELIEST = (256, 4096)
+"""So many tokens are looked at for `top_p` before all are sorted, which takes fifty times as long."""
 
 
 class SamplingOptions(Protocol):
@@ -146,7 +146,7 @@ class TopP:
     """Only the likeliest tokens that together have this probability.
 
     The same tokens as transformers' `TopPLogitsWarper` leaves, which sorts the whole vocabulary; here it is
-    sorted only where the likeliest `LIKELIEST` are not enough.
+    sorted only where the `LIKELIEST` are not enough.
     """
 
     def __init__(self, top_p: float) -> None:
@@ -158,13 +158,15 @@ class TopP:
     def __call__(self, ids: Any, scores: Any) -> Any:
         import torch
 
-        best = scores.topk(min(LIKELIEST, scores.shape[-1]), dim=-1)
-        shares = (best.values - scores.logsumexp(-1, keepdim=True)).exp()
-        left = shares.cumsum(-1) - shares < self._share
-        if bool(left[:, -1].any()):
-            return self._sorted(ids, scores)
-        kept = best.values.masked_fill(~left, float("-inf"))
-        return torch.full_like(scores, float("-inf")).scatter_(-1, best.indices, kept)
+        total = scores.logsumexp(-1, keepdim=True)
+        for count in LIKELIEST:
+            best = scores.topk(min(count, scores.shape[-1]), dim=-1)
+            shares = (best.values - total).exp()
+            left = shares.cumsum(-1) - shares < self._share
+            if not bool(left[:, -1].any()):
+                kept = best.values.masked_fill(~left, float("-inf"))
+                return torch.full_like(scores, float("-inf")).scatter_(-1, best.indices, kept)
+        return self._sorted(ids, scores)
 
 
 def _warpers(options: SamplingOptions) -> list[Any]:
