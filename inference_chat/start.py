@@ -60,9 +60,12 @@ def assemble() -> "tuple[Settings, gr.Blocks, FastAPI]":
     try:
         demo = ui.build(service)
     except OSError as error:  # Gradio copies the files of the examples
+        folder = get_upload_folder()
+        if not any(str(place).startswith(folder) for place in (error.filename, error.filename2)):
+            raise
         give_up(
-            f"The page cannot be made: {error.strerror or error}. Gradio keeps its files in "
-            f"{get_upload_folder()}: make room there, or name another folder in GRADIO_TEMP_DIR."
+            f"The page cannot be made: {error.strerror}. Gradio keeps its files in {folder}: "
+            "make room there, or name another folder in GRADIO_TEMP_DIR."
         )
     return settings, demo, create_app(service, demo, **ui.MOUNT)
 

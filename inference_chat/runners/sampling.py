@@ -16,7 +16,7 @@ COLDEST = 1e-5
 """Temperatures below take the likeliest token: dividing by them leaves the range of float32."""
 
 LIKELIEST = (256, 4096)
-"""So many tokens are looked at for `top_p` before all are sorted, which takes fifty times as long."""
+"""So many tokens are looked at for `top_p` before all are sorted, which takes many times as long."""
 
 
 class SamplingOptions(Protocol):

@@ -1,16 +1,22 @@
-"""What packed weights gain, by the number of readers and for prompts, in float32 and bfloat16.
+"""What packed weights gain, by the number of readers and for prompts, in float32 and bfloat16; and what it
+gains that few rows are filled up.
 
-`python -m tests.bench.bench_layouts`. Bare steps of the batch, a random Llama of 120 million parameters on
-one thread, weights as they are and packed in turns; attention is the same with both.
+`python -m tests.bench.bench_layouts [--only packed,rows]`. Bare steps of the batch, a random Llama of 120
+million parameters on one thread, both ways in turns; attention is the same with both layouts.
 """
 
+import argparse
 import statistics
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from inference_chat.runners.batching import Batch
-from inference_chat.runners.batching.attention import Piece
+from inference_chat.runners import layouts
+from inference_chat.runners.batching import Batch, attention, products
+from inference_chat.runners.batching.attention import How, Piece, Step
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
 from inference_chat.runners.text import TextRunner
@@ -23,11 +29,20 @@ STEPS = 10
 READERS = ((1, 20), (1, 600), (8, 100), (16, 200))
 """How many texts are written together, and how many tokens each has been read."""
 PROMPTS = (64, 600)
+FEW = ((1, 20), (2, 60), (3, 60), (5, 60), (6, 60), (8, 600))
+TURNS = 60
+HEADS, SEEN, WIDTH = 12, (700, 1000, 4000), 64
+COLD = 40 << 20
+"""Bytes of keys and values that are looked at in turn, more than a processor keeps."""
 
 
-def batch_of(folder: Path, dtype: str, quantization: str) -> Batch:
+def runner_of(folder: Path, dtype: str, quantization: str) -> TextRunner:
     runner = TextRunner(inspect(folder), Placement("cpu", dtype, quantization))
     runner.load()
+    return runner
+
+
+def batch_of(runner: TextRunner) -> Batch:
     assert isinstance(runner._engine, Batch)
     return runner._engine
 
@@ -58,7 +73,7 @@ def read(batch: Batch, tokens: int) -> float:
 
 def measure(folder: Path, dtype: str) -> list[str]:
     """A row for each kind of step."""
-    batches = {kind: batch_of(folder, dtype, kind) for kind in ("none", "auto")}
+    batches = {kind: batch_of(runner_of(folder, dtype, kind)) for kind in ("none", "auto")}
     names = [f"a step of {readers}, {tokens} tokens read" for readers, tokens in READERS]
     names += [f"a prompt of {tokens} tokens" for tokens in PROMPTS]
     times: dict[str, list[list[float]]] = {kind: [] for kind in batches}
@@ -77,19 +92,129 @@ def measure(folder: Path, dtype: str) -> list[str]:
     return rows
 
 
+# --- rows that are filled up --------------------------------------------------------------------
+
+
+@contextmanager
+def as_they_are(layers: Sequence[tuple[Any, str, int]] = ()) -> Iterator[None]:
+    """Nothing is filled up; layers have an attribute set so that they fill up no more than they have to."""
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(attention, "WORTH", 1 << 62))
+        stack.enter_context(patch.object(layouts, "ONCE", layouts.ROWS))
+        for layer, name, rows in layers:
+            stack.enter_context(patch.object(layer, name, rows))
+        yield
+
+
+def least(runner: TextRunner) -> list[tuple[Any, str, int]]:
+    """What has to be filled up, so that a row does not depend on those beside it."""
+    import torch
+
+    assert runner._laid is not None
+    layers: Sequence[Any] = runner._laid._layers
+    found: list[tuple[Any, str, int]] = [(batch_of(runner).reader, "_least", 1)]
+    for layer in layers:
+        rows = torch.randn((2, layer._made[0].shape[1])).to(runner._model.dtype)
+        alone = torch.equal(layer._product(rows[:1])[0], layer._product(rows)[0])
+        found.append((layer, "least", 1 if alone else layouts.ROWS))
+    return found
+
+
+def stepped(runner: TextRunner, readers: int, tokens: int) -> tuple[float, float]:
+    """Seconds that a step takes as it is and filled up, in turns, the medians."""
+    batch, layers = batch_of(runner), least(runner)
+    slots = [batch.apart(ids(number, tokens + 2 * TURNS)) for number in range(readers)]
+    for slot in slots:
+        batch.read([Piece(slot, tokens)])
+        slot.read = tokens
+    plain, filled = [], []
+    for _ in range(TURNS):
+        with as_they_are(layers):
+            plain.append(step(batch, slots))
+        filled.append(step(batch, slots))
+    return statistics.median(plain), statistics.median(filled)
+
+
+def step(batch: Batch, slots: Sequence[Any]) -> float:
+    spent = seconds(lambda: batch.read([Piece(slot, 1) for slot in slots]))
+    for slot in slots:
+        slot.read += 1
+    return spent
+
+
+def looked(groups: int, seen: int) -> tuple[float, float]:
+    """Seconds of one token's attention in a layer as it is and filled up, in turns, the medians."""
+    import torch
+
+    how = How(None, None, None, None)
+    plain: list[float] = []
+    filled: list[float] = []
+    many = range(max(2, COLD // (4 * groups * seen * WIDTH)))
+    found = [torch.randn((2, 1, groups, seen, WIDTH)).bfloat16() for _ in many]
+    query = torch.randn((HEADS, 1, WIDTH)).bfloat16()
+    step = Step([])
+
+    def spent(pair: Any) -> float:
+        return seconds(lambda: step._found(0, query, pair[0], pair[1], how))
+
+    with torch.inference_mode(), patch.object(products, "quicker", lambda *_: False):
+        for _ in range(ROUNDS + 1):
+            for pair in found:
+                with as_they_are():
+                    plain.append(spent(pair))
+            filled += map(spent, found)
+    return statistics.median(plain), statistics.median(filled)
+
+
+def filled_up(folder: Path) -> list[str]:
+    """A row for each kind of step, then for each kind of attention."""
+    rows = []
+    for dtype in ("float32", "bfloat16"):
+        runner = runner_of(folder, dtype, "auto")
+        rows += [
+            told(f"a step of {readers}, {tokens} tokens read, {dtype}", *stepped(runner, readers, tokens))
+            for readers, tokens in FEW
+        ]
+        runner.unload()
+    return rows + [
+        told(
+            f"one token that looks at {seen:,}, {HEADS} heads, {groups} of keys, a layer",
+            *looked(groups, seen),
+        )
+        for groups in (HEADS, HEADS // 3)
+        for seen in SEEN
+    ]
+
+
+def told(name: str, plain: float, filled: float) -> str:
+    return f"| {name} | {1e3 * plain:.2f} | {1e3 * filled:.2f} | {plain / filled:.2f} |"
+
+
 def main() -> None:
     import torch
 
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="packed,rows", type=lambda text: text.split(","))
+    only = parser.parse_args().only
     torch.set_num_threads(1)
+    what = "A random Llama of 120 million parameters, 1 thread, milliseconds; medians of "
     with tempfile.TemporaryDirectory() as name:
         folder = build(Path(name) / "model")
-        rows = [row for dtype in ("float32", "bfloat16") for row in measure(folder, dtype)]
-    section(
-        "What packed weights gain",
-        "A random Llama of 120 million parameters, 1 thread, milliseconds; medians of "
-        f"{ROUNDS} rounds in turns (`tests/bench/bench_layouts.py`).\n\n"
-        "| | as they are | packed | times as quick |\n|---|---|---|---|\n" + "\n".join(rows),
-    )
+        if "packed" in only:
+            rows = [row for dtype in ("float32", "bfloat16") for row in measure(folder, dtype)]
+            section(
+                "What packed weights gain",
+                f"{what}{ROUNDS} rounds in turns (`tests/bench/bench_layouts.py`).\n\n"
+                "| | as they are | packed | times as quick |\n|---|---|---|---|\n" + "\n".join(rows),
+            )
+        if "rows" in only:
+            section(
+                "What rows that are filled up gain",
+                f"{what}{TURNS} steps in turns, and attention by itself in bfloat16, of keys and values "
+                "that are not in the cache (`tests/bench/bench_layouts.py`).\n\n"
+                "| | as they are | filled up | times as quick |\n|---|---|---|---|\n"
+                + "\n".join(filled_up(folder)),
+            )
 
 
 if __name__ == "__main__":

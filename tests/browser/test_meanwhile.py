@@ -35,6 +35,15 @@ def hold(chat: Chat, name: str) -> list[Route]:
     return held
 
 
+def sending(chat: Chat, text: str) -> list[Route]:
+    """Send a message, which waits."""
+    held = hold(chat, "send")
+    chat.composer.fill(text)
+    with chat.page.expect_request(lambda request: asks(request, "send")):
+        chat.composer.press("Enter")
+    return held
+
+
 def release(chat: Chat, held: list[Route], name: str) -> None:
     """Let it go on, and its answer be drawn."""
     with chat.page.expect_response(lambda response: asks(response.request, name)):
@@ -113,10 +122,7 @@ def test_of_two_conversations_the_one_opened_last_is_shown(chat: Chat):
 
 
 def test_what_was_sent_does_not_bring_back_a_conversation_that_was_left(chat: Chat):
-    late = hold(chat, "send")
-    chat.composer.fill("About wasps")
-    with chat.page.expect_request(lambda request: asks(request, "send")):
-        chat.composer.press("Enter")
+    late = sending(chat, "About wasps")
     chat.press("New chat")
     release(chat, late, "send")
     expect(chat.page.locator(".ic-empty")).to_be_visible()
@@ -125,10 +131,7 @@ def test_what_was_sent_does_not_bring_back_a_conversation_that_was_left(chat: Ch
 
 def test_what_could_not_be_sent_waits_where_it_was_written(chat: Chat):
     chat.ask("About moths")
-    late = hold(chat, "send")
-    chat.composer.fill("More of them")
-    with chat.page.expect_request(lambda request: asks(request, "send")):
-        chat.composer.press("Enter")
+    late = sending(chat, "More of them")
     chat.press("New chat")
     late[0].abort()
     expect(chat.page.locator(".ic-toast.bad")).to_be_visible()
@@ -138,10 +141,7 @@ def test_what_could_not_be_sent_waits_where_it_was_written(chat: Chat):
 
 
 def test_what_is_typed_while_a_message_is_refused_stays(chat: Chat):
-    late = hold(chat, "send")
-    chat.composer.fill("One thing")
-    with chat.page.expect_request(lambda request: asks(request, "send")):
-        chat.composer.press("Enter")
+    late = sending(chat, "One thing")
     chat.page.keyboard.type("and another")
     late[0].abort()
     expect(chat.composer).to_have_value("One thing\nand another")

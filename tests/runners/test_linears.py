@@ -226,12 +226,22 @@ def test_few_numbers_of_rows_are_multiplied(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=BFLOAT16)])
 @pytest.mark.parametrize(("outputs", "least"), [(100, 1), (2048, ROWS)])
-def test_one_row_goes_as_four_by_a_large_layer(outputs: int, least: int, dtype: torch.dtype):
-    layer = packed(512, outputs, dtype=dtype)
-    assert layer.least == least
+def test_one_row_goes_as_four_by_a_large_layer(
+    monkeypatch: pytest.MonkeyPatch, outputs: int, least: int, dtype: torch.dtype
+):
+    layer, seen = packed(512, outputs, dtype=dtype), []
     rows = torch.randn(9, 512).to(dtype)
     with torch.inference_mode():
-        assert torch.equal(layer(rows[3]), layer(rows)[3])
+        wanted = layer(rows)[3]
+        product = layer._product
+
+        def noted(x: Any) -> Any:
+            seen.append(x.numel() // 512)
+            return product(x)
+
+        monkeypatch.setattr(layer, "_product", noted)
+        assert torch.equal(layer(rows[3]), wanted)
+    assert seen == [least]
 
 
 FAMILIES_AT_WHOLE = ("Llama", "GPT2", "OPT", "Gemma2", "Bloom", "Lfm2")
