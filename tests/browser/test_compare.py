@@ -20,7 +20,7 @@ from tests.runners.diffusers_models import build
 from tests.server import Server, serving, settings
 
 from .conftest import faultless
-from .pointer import drawn
+from .pointer import box, drawn
 
 PICTURE = Path(__file__).parents[2] / "examples" / "inputs" / "scene-3-objects.png"
 CHAT = "task=text-generation&model=one&model=two"
@@ -231,9 +231,7 @@ def test_two_maps_lie_one_over_the_other_on_a_phone_too(page: Page, server: Serv
     slider.focus()
     page.keyboard.press("End")
     expect(place.locator(".ic-together .ic-top")).to_have_css("clip-path", "inset(0px 0% 0px 0px)")
-    first, second = (columns(place).nth(at).bounding_box() for at in (0, 1))
-    assert first
-    assert second
+    first, second = (box(columns(place).nth(at)) for at in (0, 1))
     assert second["y"] >= first["y"] + first["height"]
     assert page.evaluate("document.documentElement.scrollWidth") == 375
 

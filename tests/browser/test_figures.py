@@ -15,6 +15,7 @@ from inference_chat.schema import now
 from inference_chat.service import Service
 from inference_chat.ui import chat, dashboard, evaluate, inside
 from tests import tiny
+from tests.browser.pointer import box
 from tests.browser.upload import given
 from tests.runners.diffusers_models import build
 from tests.runners.text_families import bert
@@ -177,8 +178,6 @@ def test_on_a_phone_the_names_of_models_leave_room_for_their_figures(page: Page,
     page.set_viewport_size({"width": 390, "height": 800})
     opened(page, server, "dashboard")
     row = page.locator(".ic-wide tbody tr").filter(has_text=name)
-    head, figure = row.locator("th").bounding_box(), row.locator("td").first.bounding_box()
-    assert head
-    assert figure
+    figure = box(row.locator("td").first)
     assert row.locator("th").evaluate("node => node.scrollWidth <= node.clientWidth")
     assert figure["x"] + figure["width"] <= 390

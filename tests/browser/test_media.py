@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -16,7 +17,7 @@ from inference_chat.registry.catalog import ModelRecord
 from inference_chat.service import Service
 from inference_chat.ui import choice
 from inference_chat.ui.choice import able
-from tests.browser.pointer import drag
+from tests.browser.pointer import box, drag
 from tests.browser.upload import given, there
 from tests.media.films import film
 from tests.runners.blobs import scene
@@ -344,15 +345,10 @@ def test_a_small_picture_fills_its_place(page: Page, server: Server):
     given(place, INPUTS / "scene-3-objects.png")
     look(place)
     expect(place.locator(".ic-box")).to_have_count(3)
-    canvas = place.locator(".ic-canvas").locator("visible=true").first.bounding_box()
-    assert canvas is not None
+    canvas = box(place.locator(".ic-canvas").locator("visible=true").first)
     assert canvas["width"] > 400  # the picture has 256 pixels
-    names = [one.bounding_box() for one in place.locator(".ic-box span").all()]
-    for at, one in enumerate(names):
-        for other in names[at + 1 :]:
-            assert one
-            assert other
-            assert not meet(one, other)
+    names = [box(place.locator(".ic-box span").nth(at)) for at in range(3)]
+    assert not any(meet(one, other) for one, other in combinations(names, 2))
 
 
 def meet(one: FloatRect, other: FloatRect) -> bool:

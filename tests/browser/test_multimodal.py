@@ -19,6 +19,7 @@ from tests.planning.test_planner import INPUTS, STARTERS, shelf
 from tests.server import Server, serving, settings
 
 from .conftest import CHROMIUM, FLAGS, faultless
+from .pointer import box
 
 DEVICES = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
@@ -68,11 +69,7 @@ def attach(page: Page, *names: str) -> None:
 
 def test_a_sound_that_waits_has_its_player(page: Page):
     attach(page, "speech/describe-the-picture.ogg")
-    player = page.locator("#multimodal .ic-waiting audio")
-    player.wait_for()
-    box = player.bounding_box()
-    assert box is not None
-    assert box["width"] > 200
+    assert box(page.locator("#multimodal .ic-waiting audio"))["width"] > 200
 
 
 def test_a_picture_that_goes_by_a_sound_s_name_is_a_picture(page: Page, tmp_path: Path):

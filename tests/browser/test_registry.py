@@ -17,7 +17,7 @@ from tests.hub import Hub, serving_hub
 from tests.server import Server, serving, settings
 
 from .conftest import faultless
-from .pointer import drawn, pressed
+from .pointer import box, drawn, pressed
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +126,8 @@ def test_a_version_is_promoted_and_rolled_back(page: Page, server: Server):
 def test_what_can_be_done_with_a_version_is_seen_without_scrolling(page: Page):
     main = choose(page, "staged@3.0.0")
     press(main, "Versions (3)")
-    frame = main.locator(".ic-versions").bounding_box()
-    button = main.get_by_role("button", name="Make default").first.bounding_box()
-    assert frame
-    assert button
+    frame = box(main.locator(".ic-versions"))
+    button = box(main.get_by_role("button", name="Make default").first)
     assert button["x"] + button["width"] <= frame["x"] + frame["width"]
 
 
