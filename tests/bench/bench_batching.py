@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,7 +44,7 @@ Columns = Mapping[str, tuple[int, Times]]
 
 @dataclass(frozen=True)
 class Part:
-    """What is measured: by how many readers at once, with prompts and answers of so many tokens; of two
+    """What is measured: by how many readers at once, with prompts and answers of so many tokens; of several
     lengths of answers also what lies between them, when all prompts have been read."""
 
     title: str
@@ -56,7 +57,7 @@ PARTS = {
     # llama.cpp's own `llama-bench` has models write as much
     "many": Part("Many readers at once", (1, 2, 4, 8, 16, 32), answers=(128,)),
     "short": Part("Many readers of short answers", (8, 16)),
-    "long": Part("Many readers of long prompts", (8,), prompt=600, answers=(24, 128)),
+    "long": Part("Many readers of long prompts", (8,), prompt=600, answers=(24, 128, 512)),
 }
 WARM = 24
 """Tokens that are written before it counts."""
@@ -134,15 +135,17 @@ async def measured(field: Field, part: Part, streams: int, rounds: int) -> Colum
                     times[length].setdefault(name, []).extend([found] if number else [])
     if len(part.answers) == 1:
         return {str(streams): (streams * length, times[length]) for length in part.answers}
-    few, many = part.answers
     return {f"{streams}, {length} new": (streams * length, times[length]) for length in part.answers} | {
-        f"{streams}, new ones {few + 1} to {many}": (
-            streams * (many - few),
-            {
-                name: [(b[0] - a[0], b[1] - a[1]) for a, b in zip(less, times[many][name], strict=True)]
-                for name, less in times[few].items()
-            },
-        )
+        f"{streams}, new ones {few + 1} to {many}": (streams * (many - few), between(times[few], times[many]))
+        for few, many in pairwise(part.answers)
+    }
+
+
+def between(few: Times, many: Times) -> Times:
+    """What the longer answers took more than the shorter ones."""
+    return {
+        name: [(b[0] - a[0], b[1] - a[1]) for a, b in zip(less, many[name], strict=True)]
+        for name, less in few.items()
     }
 
 
@@ -181,7 +184,7 @@ async def measure(place: Path, only: Sequence[str], streams: Sequence[int], roun
                 part.title,
                 "A random Llama of 120 million parameters in bfloat16, "
                 f"{threads} thread(s) each, prompts of {part.prompt} tokens, "
-                f"{' and '.join(map(str, part.answers))} new ones, medians of {rounds} rounds in turns "
+                f"{', '.join(map(str, part.answers))} new ones, medians of {rounds} rounds in turns "
                 "(`tests/bench/bench_batching.py`). Tokens per second of all streams together, by their "
                 "number: the engine's end to end through the service, transformers' over HTTP, llama.cpp's "
                 "by its library alone. Below, how many times as quick the engine is."

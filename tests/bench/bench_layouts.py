@@ -1,21 +1,22 @@
-"""What packed weights gain, by the number of readers and for prompts, in float32 and bfloat16; and what it
-gains that few rows are filled up.
+"""What packed weights gain, by the number of readers and for prompts, in float32 and bfloat16; what it gains
+that few rows are filled up; and that attention of single tokens is compiled.
 
-`python -m tests.bench.bench_layouts [--only packed,rows]`. Bare steps of the batch, a random Llama of 120
-million parameters on one thread, both ways in turns; attention is the same with both layouts.
+`python -m tests.bench.bench_layouts [--only packed,rows,compiled]`. Bare steps of the batch, a random Llama of
+120 million parameters on one thread, both ways in turns; attention is the same with both layouts.
 """
 
 import argparse
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from inference_chat.runners import layouts
-from inference_chat.runners.batching import Batch, attention, products
+from inference_chat.runners.batching import Batch, attention, products, singles
 from inference_chat.runners.batching.attention import How, Piece, Step
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
@@ -31,6 +32,7 @@ READERS = ((1, 20), (1, 600), (8, 100), (16, 200))
 PROMPTS = (64, 600)
 FEW = ((1, 20), (2, 60), (3, 60), (5, 60), (6, 60), (8, 600))
 TURNS = 60
+LONG = ((1, 20), (1, 600), (1, 2000), (1, 4000), (8, 60), (8, 600), (8, 2000), (16, 600))
 HEADS, SEEN, WIDTH = 12, (700, 1000, 4000), 64
 COLD = 40 << 20
 """Bytes of keys and values that are looked at in turn, more than a processor keeps."""
@@ -120,19 +122,21 @@ def least(runner: TextRunner) -> list[tuple[Any, str, int]]:
     return found
 
 
-def stepped(runner: TextRunner, readers: int, tokens: int) -> tuple[float, float]:
-    """Seconds that a step takes as it is and filled up, in turns, the medians."""
-    batch, layers = batch_of(runner), least(runner)
+def stepped(
+    runner: TextRunner, readers: int, tokens: int, without: Callable[[], AbstractContextManager[None]]
+) -> tuple[float, float]:
+    """Seconds that a step takes `without` something and with it, in turns, the medians."""
+    batch = batch_of(runner)
     slots = [batch.apart(ids(number, tokens + 2 * TURNS)) for number in range(readers)]
     for slot in slots:
         batch.read([Piece(slot, tokens)])
         slot.read = tokens
-    plain, filled = [], []
+    plain, better = [], []
     for _ in range(TURNS):
-        with as_they_are(layers):
+        with without():
             plain.append(step(batch, slots))
-        filled.append(step(batch, slots))
-    return statistics.median(plain), statistics.median(filled)
+        better.append(step(batch, slots))
+    return statistics.median(plain), statistics.median(better)
 
 
 def step(batch: Batch, slots: Sequence[Any]) -> float:
@@ -171,8 +175,12 @@ def filled_up(folder: Path) -> list[str]:
     rows = []
     for dtype in ("float32", "bfloat16"):
         runner = runner_of(folder, dtype, "auto")
+        plainly = partial(as_they_are, least(runner))
         rows += [
-            told(f"a step of {readers}, {tokens} tokens read, {dtype}", *stepped(runner, readers, tokens))
+            told(
+                f"a step of {readers}, {tokens} tokens read, {dtype}",
+                *stepped(runner, readers, tokens, plainly),
+            )
             for readers, tokens in FEW
         ]
         runner.unload()
@@ -186,6 +194,25 @@ def filled_up(folder: Path) -> list[str]:
     ]
 
 
+# --- attention of single tokens -----------------------------------------------------------------
+
+
+@contextmanager
+def by_torch() -> Iterator[None]:
+    """torch's kernel looks for each text."""
+    with patch.object(singles, "quicker", lambda *_: False):
+        yield
+
+
+def compiled(folder: Path) -> list[str]:
+    """A row for each kind of step."""
+    runner = runner_of(folder, "bfloat16", "auto")
+    return [
+        told(f"a step of {readers}, {tokens:,} tokens read", *stepped(runner, readers, tokens, by_torch))
+        for readers, tokens in LONG
+    ]
+
+
 def told(name: str, plain: float, filled: float) -> str:
     return f"| {name} | {1e3 * plain:.2f} | {1e3 * filled:.2f} | {plain / filled:.2f} |"
 
@@ -194,7 +221,7 @@ def main() -> None:
     import torch
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default="packed,rows", type=lambda text: text.split(","))
+    parser.add_argument("--only", default="packed,rows,compiled", type=lambda text: text.split(","))
     only = parser.parse_args().only
     torch.set_num_threads(1)
     what = "A random Llama of 120 million parameters, 1 thread, milliseconds; medians of "
@@ -214,6 +241,13 @@ def main() -> None:
                 "that are not in the cache (`tests/bench/bench_layouts.py`).\n\n"
                 "| | as they are | filled up | times as quick |\n|---|---|---|---|\n"
                 + "\n".join(filled_up(folder)),
+            )
+        if "compiled" in only:
+            section(
+                "What compiled attention gains",
+                f"{what}{TURNS} steps in turns, in bfloat16 (`tests/bench/bench_layouts.py`).\n\n"
+                "| | torch's kernel | compiled | times as quick |\n|---|---|---|---|\n"
+                + "\n".join(compiled(folder)),
             )
 
 

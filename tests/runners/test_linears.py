@@ -34,7 +34,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def logits(runner: TextRunner) -> Any:
-    return runner._engine.begin(list(range(5, 25))).advance()
+    rows = runner._engine.begin(list(range(5, 25)))
+    try:
+        return rows.advance()
+    finally:
+        rows.close()
 
 
 def forget(runner: TextRunner) -> None:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from . import exact, products
+from . import exact, products, singles
 from .masks import hiding
 from .slot import Slot
 
@@ -106,6 +106,7 @@ class Step:
         self._new_values = list(zip(*(values for _, values in written), strict=True))
         self._seen: dict[tuple[int, int, int | None], Sequence[Sight]] = {}
         self._masks: dict[tuple[int, int | None], Any] = {}
+        self._lying: dict[int | None, Any] = {}
 
     def attend(self, layer: int, query: Any, key: Any, value: Any, how: How) -> Any:
         import torch
@@ -114,12 +115,34 @@ class Step:
         if len(self._pieces) == 1:  # small models notice every call
             new_keys[0].copy_(key)
             new_values[0].copy_(value)
-            return self._look(0, layer, query, how)
-        torch._foreach_copy_(new_keys, torch.split_with_sizes(key[None], self._counts, 2))
-        torch._foreach_copy_(new_values, torch.split_with_sizes(value[None], self._counts, 2))
-        counts = self._counts if query.shape[1] == key.shape[1] else [1] * len(self._pieces)
-        parts = enumerate(torch.split_with_sizes(query, counts, 1))
-        return torch.cat([self._look(number, layer, part, how) for number, part in parts])
+            counts = [query.shape[1]]
+        else:
+            torch._foreach_copy_(new_keys, torch.split_with_sizes(key[None], self._counts, 2))
+            torch._foreach_copy_(new_values, torch.split_with_sizes(value[None], self._counts, 2))
+            counts = self._counts if query.shape[1] == key.shape[1] else [1] * len(self._pieces)
+        found, first = [], self._singles(query, counts, how)
+        if first:
+            places = self._places(how.window)[:first]
+            found.append(singles.seen(query[:, :first], places, layer, len(key), how.scale))
+        if first < len(counts):
+            parts = torch.split_with_sizes(query[:, first:], counts[first:], 1)
+            found += [self._look(number, layer, part, how) for number, part in enumerate(parts, first)]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    def _singles(self, query: Any, counts: Sequence[int], how: How) -> int:
+        """How many of the pieces, from the first on, ask by one token and are looked at together."""
+        if counts[0] > 1 or not how.plain or not singles.quicker(query, self._pieces[0].slot.shape):
+            return 0
+        return next((number for number, count in enumerate(counts) if count > 1), len(counts))
+
+    def _places(self, window: int | None) -> Any:
+        """Where lies what the last token of each piece sees."""
+        if (places := self._lying.get(window)) is None:
+            ends = ((piece.slot, piece.end) for piece in self._pieces)
+            starts = ((slot, 0 if window is None else max(0, end - window), end) for slot, end in ends)
+            places = singles.placed([slot.place(start, end) for slot, start, end in starts])
+            self._lying[window] = places
+        return places
 
     def _look(self, number: int, layer: int, query: Any, how: How) -> Any:
         """What the last tokens of a piece see of its text: (tokens, query heads, numbers)."""

@@ -46,19 +46,19 @@ class Slot:
         self.read = 0
         self.logits: Any = None
         self.moved = False  # has gone on since its request looked last
-        self._shape = shape
+        self.shape = shape
         self._room = self._reached = 0
         self._keys: Any = None
         self._values: Any = None
 
     @property
     def device(self) -> Any:
-        return self._shape.device
+        return self.shape.device
 
     @property
     def exact(self) -> bool:
         """Whether it is the same to the last bit however it is cut into pieces."""
-        return self._shape.exact
+        return self.shape.exact
 
     @property
     def unread(self) -> int:
@@ -70,7 +70,7 @@ class Slot:
 
     @property
     def bytes(self) -> int:
-        return self._room * self._shape.bytes_per_token
+        return self._room * self.shape.bytes_per_token
 
     def reserve(self, tokens: int) -> None:
         """Make room for the keys and values of so many tokens in all."""
@@ -79,7 +79,7 @@ class Slot:
             return
         import torch
 
-        shape = self._shape
+        shape = self.shape
         wanted = max(tokens, len(self.ids) + 1, self._room * 3 // 2)
         self._room = exact.room(wanted) if shape.exact else -(-wanted // GRAIN) * GRAIN
         size = (shape.layers, shape.heads, self._room)
@@ -94,7 +94,7 @@ class Slot:
     def inherit(self, other: "Slot", tokens: int) -> None:
         """Begin with the first `tokens` of another text, which is given up: nothing is copied."""
         self._keys, self._values, self._room = other._keys, other._values, other._room
-        if self._shape.exact:
+        if self.shape.exact:
             for kept in (self._keys, self._values):
                 kept[:, :, tokens : other._reached] = 0
         self.read = self._reached = tokens
@@ -111,6 +111,14 @@ class Slot:
         """Keys and values (1, heads, end − start, numbers) of a stretch of tokens, one of each layer."""
         span = slice(start, end)
         return self._keys[None, :, :, span].unbind(1), self._values[None, :, :, span].unbind(1)
+
+    def place(self, start: int, end: int) -> tuple[int, int, int, int]:
+        """Where a stretch of tokens lies in the first layer: the addresses of its keys and values, for how
+        many tokens a head has room, and how many they are."""
+        shape = self.shape
+        before = start * int(shape.dtype.itemsize)
+        keys, values = (kept.data_ptr() for kept in (self._keys, self._values))
+        return keys + before * shape.key, values + before * shape.value, self._room, end - start
 
 
 def common(one: Sequence[int], other: Sequence[int]) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from inference_chat.runners.batching import attention, products
+from inference_chat.runners.batching import attention, products, singles
 from inference_chat.runners.batching.attention import How, Piece, Step
 from inference_chat.runners.batching.products import attended, quicker
 from inference_chat.runners.batching.slot import Shape, Slot
@@ -74,6 +74,7 @@ def test_a_score_out_of_all_proportion_is_left_to_the_kernel(monkeypatch: pytest
     assert attended(query, keys, values, None) is None
     monkeypatch.setattr(products, "WORTH", 0)
     monkeypatch.setattr(products, "SHARED", 0)
+    monkeypatch.setattr(singles, "quicker", lambda *_: False)
     assert error(stepped(query, keys, values, HOW), wanted(query, keys, values)) < 0.01
 
 
@@ -123,6 +124,7 @@ def test_rows_that_are_asked_again_change_nothing(monkeypatch: pytest.MonkeyPatc
         return kernel(query, *args, **kwargs)
 
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", noting)
+    monkeypatch.setattr(singles, "quicker", lambda *_: False)
     for worth in (1 << 30, 0):
         monkeypatch.setattr(attention, "WORTH", worth)
         assert error(stepped(*given, HOW), wanted(*given)) < 0.01
