@@ -369,6 +369,7 @@ class Pool:
 
 def _load(runner: Runner) -> tuple[Runner, int]:
     """Load on the inference thread; the runner and by how many bytes the process grew."""
+    runner.imports()
     before = memory_used()
     runner.load()
     return runner, max(0, memory_used() - before)

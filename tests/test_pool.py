@@ -4,7 +4,7 @@ import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -191,6 +191,23 @@ class SpoiltRunner(MappedRunner):
     """Changes its weights in memory, so that they cannot be had from the file again."""
 
     spoil = True
+
+
+class ImportingRunner(EchoRunner):
+    """What it imports takes 64 MiB, and stays."""
+
+    imported: ClassVar[list[bytes]] = []
+
+    def imports(self) -> None:
+        self.imported.append(b"1" * (64 << 20))
+
+
+async def test_what_a_model_imports_is_not_its_memory(tmp_path: Path, tiny_llama: Path, monkeypatch):
+    mapped_by(ImportingRunner, monkeypatch)
+    async with opened(tmp_path, tiny_llama) as pool:
+        await pool.load(model("a"))
+        assert len(ImportingRunner.imported.pop()) == 64 << 20
+        assert pool.memory()["a@1"] < 32 << 20
 
 
 @pytest.fixture

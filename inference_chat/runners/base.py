@@ -43,6 +43,9 @@ class Runner(ABC):
         """Bytes of memory that the loaded model is expected to take, work space included."""
         return checkpoint.tensors.elements * bytes_per_element * 5 // 4
 
+    def imports(self) -> None:  # noqa: B027 - most import nothing large
+        """Before `load`, import what stays when the model has gone: its memory is not the model's."""
+
     @abstractmethod
     def load(self) -> None:
         """Bring the weights into memory; raises `InvalidModel` when they do not fit the architecture."""

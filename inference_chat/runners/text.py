@@ -13,7 +13,7 @@ from ..errors import InvalidRequest, UnsupportedTask
 from ..events import Engine, Event, Finished, Progress, TextDelta, TokenLogprob, Usage
 from ..schema import JSON, Options, Request
 from .base import Runner
-from .batching import Batch, Rows, Unfit, opened
+from .batching import Batch, Rows, Unfit, opened, ready
 from .calls import Calls
 from .checkpoint import Checkpoint
 from .echo import echoed
@@ -145,6 +145,11 @@ class TextRunner(Runner):
         """Weights, a tenth for work space, and the keys and values of texts."""
         weights = checkpoint.tensors.elements * bytes_per_element
         return weights + weights // 10 + KEPT_WINDOWS * checkpoint.cached_elements * bytes_per_element
+
+    def imports(self) -> None:
+        rounded = self.placement.quantization in ROUNDED
+        if self.placement.device == "cpu" and (rounded or self.placement.dtype == "bfloat16"):
+            ready()
 
     def load(self) -> None:
         with explained(self.checkpoint, "a causal language model"):

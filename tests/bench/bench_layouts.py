@@ -1,8 +1,8 @@
 """What packed weights gain, by the number of readers and for prompts, in float32 and bfloat16; what it gains
 that few rows are filled up; and that attention of single tokens is compiled.
 
-`python -m tests.bench.bench_layouts [--only packed,rows,compiled]`. Bare steps of the batch, a random Llama of
-120 million parameters on one thread, both ways in turns; attention is the same with both layouts.
+`python -m tests.bench.bench_layouts [--only packed,rows,compiled]`. Bare steps of the batch, a random Llama
+of 120 million parameters on one thread, both ways in turns; attention is the same with both layouts.
 """
 
 import argparse

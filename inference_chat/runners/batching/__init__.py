@@ -4,5 +4,6 @@ from .batch import Batch
 from .check import Unfit, opened, opened_half
 from .given import beginning
 from .rows import Rows
+from .singles import ready
 
-__all__ = ["Batch", "Rows", "Unfit", "beginning", "opened", "opened_half"]
+__all__ = ["Batch", "Rows", "Unfit", "beginning", "opened", "opened_half", "ready"]

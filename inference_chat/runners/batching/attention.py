@@ -125,8 +125,8 @@ class Step:
             places = self._places(how.window)[:first]
             found.append(singles.seen(query[:, :first], places, layer, len(key), how.scale))
         if first < len(counts):
-            parts = torch.split_with_sizes(query[:, first:], counts[first:], 1)
-            found += [self._look(number, layer, part, how) for number, part in enumerate(parts, first)]
+            parts = [query] if len(counts) == 1 else torch.split_with_sizes(query, counts, 1)
+            found += [self._look(at, layer, parts[at], how) for at in range(first, len(counts))]
         return found[0] if len(found) == 1 else torch.cat(found)
 
     def _singles(self, query: Any, counts: Sequence[int], how: How) -> int:

@@ -42,7 +42,7 @@ def _number(context: Any, bits: Any) -> Any:  # pragma: no cover - compiled
 
 @intrinsic
 def _at(context: Any, address: Any) -> Any:  # pragma: no cover - compiled
-    """Halves of four bytes at an address."""
+    """Numbers of two bytes, from an address on."""
     kind, halves = types.CPointer(types.uint16)(types.int64), ir.PointerType(ir.IntType(16))
     return kind, lambda _, code, __, given: code.inttoptr(given[0], halves)
 

@@ -53,6 +53,11 @@ def placed(places: Sequence[tuple[int, ...]]) -> Any:
     return np.array(places, np.int64)
 
 
+def ready() -> None:
+    """Have the function compiled, for a model in bfloat16 on a CPU."""
+    _compiled()
+
+
 @cache
 def _compiled() -> Callable[..., None] | None:
     """The compiled function; None where it cannot be had."""

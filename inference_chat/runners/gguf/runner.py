@@ -26,6 +26,9 @@ class GgufRunner(TextRunner):
         size = checkpoint.file_size
         return size + size // 10 + KEPT_WINDOWS * checkpoint.cached_elements * 2
 
+    def imports(self) -> None:
+        """Its library looks for itself."""
+
     def _load(self) -> None:
         import torch
 
