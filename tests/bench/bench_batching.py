@@ -128,7 +128,8 @@ async def measured(field: Field, part: Part, streams: int, rounds: int) -> Colum
     times: dict[int, Times] = {length: {} for length in part.answers}
     for number in range(rounds + 1):
         for which, length in enumerate(part.answers):
-            prompts = [letters(100 * number + 50 * which + i, part.prompt) for i in range(streams)]
+            first = (len(part.answers) * number + which) * streams  # nobody has read these prompts before
+            prompts = [letters(first + i, part.prompt) for i in range(streams)]
             for name, one in field.items():
                 if not isinstance(one, str):
                     found = await one.answer(prompts, length if number else WARM)
