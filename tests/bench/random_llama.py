@@ -39,8 +39,10 @@ def build(folder: Path) -> Path:
 
 
 def letters(number: int, count: int) -> str:
-    """A text of `count` letters, a token each, that no other number has."""
-    return "".join(chr(65 + (number * 7 + i * (number % 5 + 1)) % 26) for i in range(count))
+    """A text of `count` letters, a token each, that begins as that of no other number below 17,576 does."""
+    begin = (number, number // 26, number // 676)
+    rest = (number * 7 + i * (number % 5 + 1) for i in range(max(0, count - len(begin))))
+    return "".join(chr(65 + letter % 26) for letter in (*begin, *rest))[:count]
 
 
 def asked(prompt: str | tuple[Message, ...], tokens: int = TOKENS) -> Request:

@@ -108,5 +108,5 @@ def _look(
 
 try:
     look = njit(SIGNATURE, cache=True, **HOW)(_look)
-except RuntimeError:  # there is nowhere to keep it
+except (OSError, RuntimeError):  # there is nowhere to keep it
     look = njit(SIGNATURE, **HOW)(_look)

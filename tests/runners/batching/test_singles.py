@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from numba.core.caching import CodeLibraryCacheImpl
+from numba.core.caching import CacheImpl
 
 from inference_chat.runners.batching import compiled, singles
 from inference_chat.runners.batching.attention import How, Piece, Step
@@ -176,7 +176,7 @@ def test_without_a_compiler_the_kernel_looks(
 
 
 def test_it_is_compiled_where_it_cannot_be_kept(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(CodeLibraryCacheImpl, "_locator_classes", [])
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
     spec = importlib.util.spec_from_file_location("elsewhere", compiled.__file__)
     assert spec is not None
     assert spec.loader is not None
