@@ -106,7 +106,7 @@ class Step:
         self._new_values = list(zip(*(values for _, values in written), strict=True))
         self._seen: dict[tuple[int, int, int | None], Sequence[Sight]] = {}
         self._masks: dict[tuple[int, int | None], Any] = {}
-        self._lying: dict[int | None, Any] = {}
+        self._placed: dict[int | None, Any] = {}
 
     def attend(self, layer: int, query: Any, key: Any, value: Any, how: How) -> Any:
         import torch
@@ -137,11 +137,11 @@ class Step:
 
     def _places(self, window: int | None) -> Any:
         """Where lies what the last token of each piece sees."""
-        if (places := self._lying.get(window)) is None:
+        if (places := self._placed.get(window)) is None:
             ends = ((piece.slot, piece.end) for piece in self._pieces)
             starts = ((slot, 0 if window is None else max(0, end - window), end) for slot, end in ends)
             places = singles.placed([slot.place(start, end) for slot, start, end in starts])
-            self._lying[window] = places
+            self._placed[window] = places
         return places
 
     def _look(self, number: int, layer: int, query: Any, how: How) -> Any:

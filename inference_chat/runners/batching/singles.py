@@ -23,7 +23,7 @@ def quicker(query: Any, shape: Shape) -> bool:
         and query.device.type == "cpu"
         and shape.key == shape.value
         and len(query) <= SHARING * shape.heads
-        and torch.get_num_threads() <= THREADS
+        and _few_threads()
         and _compiled() is not None
     )
 
@@ -54,8 +54,15 @@ def placed(places: Sequence[tuple[int, ...]]) -> Any:
 
 
 def ready() -> None:
-    """Have the function compiled, for a model in bfloat16 on a CPU."""
-    _compiled()
+    """Have the function compiled, where a model in bfloat16 on a CPU is going to use it."""
+    if _few_threads():
+        _compiled()
+
+
+def _few_threads() -> bool:
+    import torch
+
+    return torch.get_num_threads() <= THREADS
 
 
 @cache

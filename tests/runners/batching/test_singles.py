@@ -3,15 +3,20 @@
 import importlib.util
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from numba.core.caching import CacheImpl
 
+from inference_chat.runners import text as text_runner
 from inference_chat.runners.batching import compiled, singles
 from inference_chat.runners.batching.attention import How, Piece, Step
 from inference_chat.runners.batching.slot import Shape, Slot
+from inference_chat.runners.checkpoint import inspect
+from inference_chat.runners.device import Placement
+from inference_chat.runners.text import TextRunner
 
 PLAIN = How(None, None, None, None)
 LENGTHS = (1, 2, 40, 700, 1300)
@@ -155,6 +160,33 @@ def test_it_is_for_few_threads_few_heads_and_bfloat16():
         assert not singles.quicker(query, shape(groups=2))
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("threads", "times"), [(singles.THREADS, 1), (singles.THREADS + 1, 0)])
+def test_nothing_is_compiled_that_nobody_would_use(monkeypatch: pytest.MonkeyPatch, threads: int, times: int):
+    asked: list[None] = []
+    monkeypatch.setattr(singles, "_compiled", lambda: asked.append(None))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    singles.ready()
+    assert len(asked) == times
+
+
+@pytest.mark.parametrize(
+    ("placement", "times"),
+    [
+        (Placement("cpu", "bfloat16", "auto"), 1),
+        (Placement("cpu", "float32", "int8"), 1),  # such weights are multiplied in bfloat16
+        (Placement("cpu", "float32", "auto"), 0),
+        (Placement("cuda", "bfloat16"), 0),
+    ],
+)
+def test_a_model_that_does_not_need_it_does_not_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch, tiny_llama: Path, placement: Placement, times: int
+):
+    asked: list[None] = []
+    monkeypatch.setattr(text_runner, "ready", lambda: asked.append(None))
+    TextRunner(inspect(tiny_llama), placement).imports()
+    assert len(asked) == times
 
 
 def test_without_a_compiler_the_kernel_looks(
