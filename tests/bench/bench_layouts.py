@@ -18,6 +18,7 @@ from unittest.mock import patch
 from inference_chat.runners import layouts
 from inference_chat.runners.batching import Batch, attention, products, singles
 from inference_chat.runners.batching.attention import How, Piece, Step
+from inference_chat.runners.batching.slot import Shape, Slot
 from inference_chat.runners.checkpoint import inspect
 from inference_chat.runners.device import Placement
 from inference_chat.runners.text import TextRunner
@@ -33,6 +34,8 @@ PROMPTS = (64, 600)
 FEW = ((1, 20), (2, 60), (3, 60), (5, 60), (6, 60), (8, 600))
 TURNS = 60
 LONG = ((1, 20), (1, 600), (1, 2000), (1, 4000), (8, 60), (8, 600), (8, 2000), (16, 600))
+TEXTS, LAYERS = 8, 12
+LOOKS = ((12, 12, 64), (12, 4, 64), (32, 8, 128), (16, 1, 64), (32, 1, 64))
 HEADS, SEEN, WIDTH = 12, (700, 1000, 4000), 64
 COLD = 40 << 20
 """Bytes of keys and values that are looked at in turn, more than a processor keeps."""
@@ -205,12 +208,54 @@ def by_torch() -> Iterator[None]:
 
 
 def compiled(folder: Path) -> list[str]:
-    """A row for each kind of step."""
+    """A row for each kind of step, then for each kind of attention."""
     runner = runner_of(folder, "bfloat16", "auto")
     return [
         told(f"a step of {readers}, {tokens:,} tokens read", *stepped(runner, readers, tokens, by_torch))
         for readers, tokens in LONG
+    ] + [
+        told(
+            f"{TEXTS} texts that look at {seen:,}, {heads} heads of {width}, {groups} of keys, a layer, "
+            f"{threads} thread{'s' * (threads > 1)}",
+            *looked_together((heads, groups, width), seen, threads),
+        )
+        for heads, groups, width in LOOKS
+        for seen in (40, 650)
+        for threads in (1, 2)
     ]
+
+
+def looked_together(shape: tuple[int, int, int], seen: int, threads: int) -> tuple[float, float]:
+    """Seconds of a layer's attention of `TEXTS` single tokens by torch's kernel and compiled, in turns, the
+    medians; the shape is (heads, heads of keys, numbers)."""
+    import torch
+
+    heads, groups, width = shape
+    kept = Shape(LAYERS, groups, width, width, torch.bfloat16, torch.device("cpu"))
+    slots = [Slot(kept, range(seen)) for _ in range(TEXTS)]
+    plain: list[float] = []
+    quick: list[float] = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode(), patch.object(singles, "SHARING", heads):
+            for slot in slots:
+                slot.reserve(seen)
+                for place in (*slot.views(0, seen)[0], *slot.views(0, seen)[1]):
+                    place.copy_(torch.randn(place.shape))
+                slot.read = seen - 1
+            step = Step([Piece(slot, 1) for slot in slots])
+            query = torch.randn((heads, TEXTS, width)).bfloat16()
+            new = torch.randn((groups, TEXTS, width)).bfloat16()
+            how = How(None, None, None, None)
+            for turn in range(TURNS):
+                spent = partial(seconds, partial(step.attend, turn % LAYERS, query, new, new, how))
+                with by_torch():
+                    plain.append(spent())
+                quick.append(spent())
+    finally:
+        torch.set_num_threads(before)
+    return statistics.median(plain), statistics.median(quick)
 
 
 def told(name: str, plain: float, filled: float) -> str:
@@ -245,7 +290,8 @@ def main() -> None:
         if "compiled" in only:
             section(
                 "What compiled attention gains",
-                f"{what}{TURNS} steps in turns, in bfloat16 (`tests/bench/bench_layouts.py`).\n\n"
+                f"{what}{TURNS} steps in turns, and attention by itself, in bfloat16 "
+                "(`tests/bench/bench_layouts.py`).\n\n"
                 "| | torch's kernel | compiled | times as quick |\n|---|---|---|---|\n"
                 + "\n".join(compiled(folder)),
             )
